@@ -72,7 +72,7 @@ def _listen_on_loopback(folder: Path, port: int) -> None:
 def _add_user(folder: Path, user: str, password: str) -> None:
     """Make the one account; a run that was cut short may have left it half made."""
     (folder / ".storage" / "auth_provider.homeassistant").unlink(missing_ok=True)
-    auth = [sys.executable, "-m", "homeassistant", "--script", "auth", "--config", folder]
+    auth: list[str | Path] = [sys.executable, "-m", "homeassistant", "--script", "auth", "--config", folder]
     subprocess.run([*auth, "add", user, password], check=True, stdout=subprocess.DEVNULL)
 
 
