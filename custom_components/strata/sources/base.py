@@ -1,0 +1,332 @@
+"""What a source is made of: roles, providers, parameters, metrics, readings, errors."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar, Protocol
+
+from ..core.model import FieldValue, Forecast
+
+type Json = None | bool | int | float | str | list[Json] | dict[str, Json]
+type Options = Mapping[str, object]
+"""A source's parameters as its form saved them."""
+
+
+class SourceError(Exception):
+    """A source gave no reading; `str(error)` is safe to show and to log."""
+
+
+class SourceUnreachable(SourceError):
+    """No connection, a timeout, or a server error: trying again later may help."""
+
+
+class SourceUnauthorized(SourceError):
+    """The credentials were refused: only the user can mend that."""
+
+
+class SourceRateLimited(SourceError):
+    """Too many requests; `retry_after` is in seconds, None when the server did not say."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        """Keep how long the server asked us to wait."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class SourceNoData(SourceError):
+    """The source answered that it has nothing for this place or time."""
+
+
+class SourceBadAnswer(SourceError):
+    """The answer does not have the documented shape, unit or currency."""
+
+
+class ParamKind(StrEnum):
+    """How the form asks for a parameter."""
+
+    SELECT = "select"
+    TEXT = "text"
+    SECRET = "secret"
+    NUMBER = "number"
+    ENTITY = "entity"
+    BOOLEAN = "boolean"
+    LATITUDE_LONGITUDE = "location"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """What a source may know about the home; coordinates are rounded to 2 decimals (about 1 km)."""
+
+    latitude: float
+    longitude: float
+    country: str | None
+    currency: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Param:
+    """One question of a source's form; its label is the translation of `key`."""
+
+    key: str
+    kind: ParamKind
+    required: bool = True
+    choices: tuple[str, ...] = ()
+    """For SELECT: the values; labels are shown as they are unless `translated`."""
+    translated: bool = False
+    default: Callable[[Home], object | None] = lambda home: None
+    """What the form proposes for this home; None proposes nothing."""
+    domains: tuple[str, ...] = ()
+    """For ENTITY: the entity domains to choose from."""
+    minimum: float | None = None
+    maximum: float | None = None
+    pattern: str | None = None
+    """For TEXT: a regular expression the whole value has to match."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityState:
+    """A Home Assistant entity's state as a provider sees it."""
+
+    entity_id: str
+    state: str
+    attributes: Mapping[str, object]
+    last_updated: datetime
+
+    @property
+    def unit(self) -> str | None:
+        """The unit of measurement, or None."""
+        unit = self.attributes.get("unit_of_measurement")
+        return unit if isinstance(unit, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class EntityOrigin:
+    """Which integration made an entity, and by which of its config entries."""
+
+    platform: str
+    config_entry: str | None
+
+
+class HomeAccess(Protocol):
+    """The part of Home Assistant a provider may use."""
+
+    def state(self, entity_id: str) -> EntityState | None:
+        """Return the entity's state, or None when there is no such entity."""
+
+    def origin(self, entity_id: str) -> EntityOrigin | None:
+        """Return where the entity comes from, or None when it is in no registry."""
+
+    async def action(self, domain: str, name: str, parameters: Mapping[str, object]) -> Json:
+        """Call an action that answers and return the answer.
+
+        Raises:
+            SourceNoData: the action does not exist or refused.
+        """
+
+
+class Context(Protocol):
+    """What a provider sees of the world while it fetches."""
+
+    home: Home
+    access: HomeAccess
+
+    def now(self) -> datetime:
+        """Return the present as an aware UTC datetime."""
+
+    async def get_json(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Json:
+        """GET `path` below the provider's `base_url` and return the decoded JSON.
+
+        Raises:
+            SourceUnreachable: no connection, timeout (5 s) or a 5xx answer.
+            SourceUnauthorized: 401 or 403.
+            SourceRateLimited: 429, or the shared quota is used up.
+            SourceNoData: 204 or 404.
+            SourceBadAnswer: any other 4xx, or a body that is not JSON.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a source says, in its role's fields and units.
+
+    `fields` holds the role's canonical fields that are known (None or absent: unknown).
+    `tags` are the role's key tags. `observed_at` is the instant the values are for, by the
+    source's own word; `fetched_at` is when we were told. Forecasts are by metric name.
+    """
+
+    fields: Mapping[str, FieldValue | None]
+    tags: Mapping[str, str]
+    observed_at: datetime
+    fetched_at: datetime
+    unit: str | None = None
+    """Unit of the role's main value where the payload decides it, such as `SEK/kWh`."""
+    forecasts: Mapping[str, Forecast] = field(default_factory=dict)
+    estimated: bool = False
+    attribution: str | None = None
+    notes: Mapping[str, Json] = field(default_factory=dict)
+    """Small extra facts that are shown as attributes, never credentials."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """At most `requests` per `period`, shared by all sources with the same host and key."""
+
+    requests: int
+    period: timedelta
+
+
+class Provider(ABC):
+    """One place readings come from. A new provider is one subclass in one file."""
+
+    key: ClassVar[str]
+    """Unique within the role; the translation key of its name."""
+    base_url: ClassVar[str] = ""
+    """Where `Context.get_json` paths begin; empty for providers that read Home Assistant."""
+    params: ClassVar[tuple[Param, ...]] = ()
+    interval: ClassVar[timedelta | None] = None
+    """How often to fetch where that is less often than the role's interval."""
+    quota: ClassVar[Quota | None] = None
+    countries: ClassVar[frozenset[str]] = frozenset()
+    """ISO 3166 countries it covers; empty for everywhere. Used to order the form."""
+    local: ClassVar[bool] = False
+    """True when it reads Home Assistant itself and needs no network."""
+    attribution: ClassVar[str | None] = None
+
+    def __init__(self, options: Options) -> None:
+        """Keep the parameters the user chose."""
+        self.options = options
+
+    @abstractmethod
+    async def fetch(self, context: Context) -> Reading:
+        """Return the present reading.
+
+        Raises:
+            SourceError: one of its subclasses, by what went wrong.
+        """
+
+    def title(self) -> str:
+        """Return what tells two sources of this provider apart, such as the region."""
+        return ""
+
+    def next_fetch(self, now: datetime, reading: Reading | None) -> datetime | None:
+        """Return when to fetch next where the provider's publication times decide; else None."""
+        del now, reading
+        return None
+
+    def watched_entities(self) -> tuple[str, ...]:
+        """Return the entities whose changes ask for a new fetch."""
+        return ()
+
+    def lacks(self) -> frozenset[str]:
+        """Return the metrics that never have a value with these options: no entity is made for them."""
+        return frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What a metric is computed from: the last good reading and the present."""
+
+    reading: Reading
+    now: datetime
+    provider: str
+    home: Home
+
+
+type MetricValue = str | int | float | datetime | bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One sensor of a role. Its key is its translation key and icon key."""
+
+    key: str
+    value: Callable[[Snapshot], MetricValue]
+    unit: str | None = None
+    """Unit of measurement; with `unit_from_reading` the reading's unit is used instead."""
+    unit_from_reading: bool = False
+    device_class: str | None = None
+    state_class: str | None = None
+    precision: int | None = None
+    options: tuple[str, ...] = ()
+    """For device class `enum`: the states."""
+    binary: bool = False
+    """True for a binary sensor."""
+    diagnostic: bool = False
+    enabled: bool = True
+    attributes: Callable[[Snapshot], Mapping[str, Json]] | None = None
+    unrecorded: frozenset[str] = frozenset()
+    """Attributes too long for the recorder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredField:
+    """One field of a role that becomes a series."""
+
+    name: str
+    kind: str = "measurement"
+    unit: str | None = None
+    """Unit in the store; None takes the reading's unit."""
+    minimum: float | None = None
+    maximum: float | None = None
+    """Values outside are impossible for this field and are flagged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredForecast:
+    """How a role's forecast is stored: its key in `Reading.forecasts`, its measurement and field."""
+
+    forecast: str
+    measurement: str
+    field: str
+    offset_field: str | None = None
+    """Field of a rendered point that says how many hours ahead its slot begins."""
+
+
+def reading_fields(snapshot: Snapshot) -> Mapping[str, FieldValue | None]:
+    """Return the fields as the provider gave them."""
+    return snapshot.reading.fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """What a kind of source is about."""
+
+    key: str
+    measurement: str
+    tags: tuple[str, ...]
+    """Key tags: together they say which series a reading belongs to."""
+    fields: tuple[StoredField, ...]
+    metrics: tuple[Metric, ...]
+    main: str
+    """Field (and forecast name) that sums the role up, shown in forms and answers."""
+    interval: timedelta
+    good_for: Callable[[Reading], timedelta | None]
+    """How long after `observed_at` a reading may still be served; None: while a forecast slot
+    of `main` contains the present."""
+    providers: tuple[type[Provider], ...]
+    forecasts: tuple[StoredForecast, ...] = ()
+    slot_bound: bool = False
+    """True when values change at slot borders, without a new fetch."""
+    fields_at: Callable[[Snapshot], Mapping[str, FieldValue | None]] = reading_fields
+    """The role's fields at `snapshot.now`, those that follow from forecasts included: what is stored and
+    shown after a fetch and, for a slot-bound role, at each slot border."""
+
+    def provider(self, key: str) -> type[Provider]:
+        """Return the provider called `key`.
+
+        Raises:
+            KeyError: the role has no such provider.
+        """
+        for provider in self.providers:
+            if provider.key == key:
+                return provider
+        raise KeyError(f"{self.key} has no provider {key!r}")
