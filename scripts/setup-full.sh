@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The parts of scripts/setup --live and --full; scripts/setup reads this file and provides say, quietly, fingerprint,
-# find_uv and fresh_venv. Each part has <part>_ready, which is quick, and make_<part>.
+# find_uv and fresh_venv, and $root, $tools, $log and $uv. Each part has <part>_ready, which is quick, and make_<part>.
+# shellcheck disable=SC2154
 
 live_version=2026.11.0
 
@@ -29,7 +30,7 @@ make_live() {
   make_audio "$site" "$requirements" || return
   missing=$("$venv/bin/python" scripts/live_requirements.py --missing) || return
   if [[ -n $missing ]]; then
-    say "still missing in .venv-live:" $missing
+    say "still missing in .venv-live: ${missing//$'\n'/, }"
     return 1
   fi
   live_key >"$venv/.complete"
@@ -128,10 +129,7 @@ make_servers() {
     say "InfluxDB and VictoriaMetrics could not be had: they come from Debian packages and need apt-get and dpkg."
     return 1
   fi
-  "$folder/usr/bin/influxd" version >"$log" 2>&1 && "$folder/usr/bin/victoria-metrics" --version >>"$log" 2>&1 || {
-    say "the servers do not run here:"
-    tail -n 5 "$log" >&2
-    return 1
-  }
+  quietly "$folder/usr/bin/influxd" version || return
+  quietly "$folder/usr/bin/victoria-metrics" --version || return
   fingerprint scripts/setup-full.sh >"$folder/.complete"
 }

@@ -14,6 +14,7 @@ suite=$1 folder=$2
 shift 2
 
 # The machine's own mirror serves every suite, so whatever mirror or proxy is set up keeps being used.
+# shellcheck disable=SC2016 # apt-get fills that in.
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' | grep -v security | head -n 1) ||
   true
 if [[ -z $mirror ]]; then
