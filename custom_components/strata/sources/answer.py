@@ -48,7 +48,7 @@ def epoch(value: object, *, per_second: int = 1) -> datetime:
     count = number(value)
     try:
         return datetime.fromtimestamp((math.nan if count is None else count) / per_second, UTC)
-    except (ValueError, OverflowError, OSError):
+    except ValueError, OverflowError, OSError:
         raise SourceBadAnswer("a time in the answer is not a count since 1970") from None
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 
 from ..core.model import FieldValue, Forecast
 
-type Json = None | bool | int | float | str | list[Json] | dict[str, Json]
+type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 type Options = Mapping[str, object]
 """A source's parameters as its form saved them."""
 
@@ -48,7 +48,7 @@ class ParamKind(StrEnum):
 
     SELECT = "select"
     TEXT = "text"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 - the name of a kind of question
     NUMBER = "number"
     ENTITY = "entity"
     BOOLEAN = "boolean"

@@ -1,0 +1,20 @@
+"""Outside sources: a role says what is measured, a provider where it comes from."""
+
+from .base import Role
+from .carbon_intensity import CARBON_INTENSITY
+from .electricity_pricing import ELECTRICITY_PRICING
+
+ROLES: tuple[Role, ...] = (CARBON_INTENSITY, ELECTRICITY_PRICING)
+"""All roles, in the order forms show them. A new role is one line here."""
+
+
+def role(key: str) -> Role:
+    """Return the role called `key`.
+
+    Raises:
+        KeyError: there is none.
+    """
+    for candidate in ROLES:
+        if candidate.key == key:
+            return candidate
+    raise KeyError(f"there is no role {key!r}")
