@@ -30,13 +30,14 @@ class RecordedRows:
         *,
         kind: Kind,
         unit: str | None = None,
-        labels: dict[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
         fine: bool = False,
+        monotonic: bool = True,
     ) -> Series:
         series = self.known.setdefault(key, Series(key, kind))
-        series.kind, series.unit, series.fine = kind, unit, fine
+        series.kind, series.unit, series.fine, series.monotonic = kind, unit, fine, monotonic
         if labels is not None:
-            series.labels = labels
+            series.labels = dict(labels)
         return series
 
     def find(self, key: SeriesKey) -> Series | None:
@@ -55,9 +56,8 @@ class RecordedRows:
         self.rows.append(Row(series, time, value, text, flag, attributes, cause))
         last = self.newest.get(series.key)
         if flag is Flag.GAP:
-            if last is not None:
-                self.newest[series.key] = LastRow(last.time, last.value, last.text, flag)
-        elif flag is not Flag.RESUME:
+            self.newest[series.key] = LastRow(time, last.value if last else None, last.text if last else None, flag)
+        elif flag in {Flag.OK, Flag.STUCK, Flag.CYCLE}:
             self.newest[series.key] = LastRow(time, value, text, flag)
 
     def last(self, series: Series) -> LastRow | None:

@@ -1,5 +1,7 @@
 """Which entities are recorded."""
 
+from typing import Any
+
 import pytest
 
 from custom_components.strata.core.filter import OPTION_KEYS, EntityFacts, FilterError, IngestFilter
@@ -41,7 +43,7 @@ def test_without_options_everything_of_the_home_is_recorded() -> None:
         ("sensor.strata_rows_waiting", {"platform": "strata", "diagnostic": True}),
     ],
 )
-def test_what_says_nothing_about_the_home_is_left_out_by_default(entity_id: str, facts: dict[str, object]) -> None:
+def test_what_says_nothing_about_the_home_is_left_out_by_default(entity_id: str, facts: dict[str, Any]) -> None:
     assert not wants(entity_id, **facts)
     assert wants(entity_id, {"default_exclusions": False}, **facts)
     assert wants(entity_id, {"include_entities": [entity_id]}, **facts)
@@ -106,7 +108,7 @@ def test_a_password_is_never_recorded() -> None:
     ],
 )
 def test_precedence(options: dict[str, object], recorded: set[str]) -> None:
-    home: dict[str, dict[str, object]] = {
+    home: dict[str, dict[str, Any]] = {
         "light.hall": {"area_id": "hall"},
         "light.attic": {"area_id": "attic"},
         "switch.hall": {"labels": ["watch"]},

@@ -1,0 +1,239 @@
+"""Home Assistant's state changes, on their way into the store.
+
+An entity is known by its registry id, so renaming it, moving it or changing its class keeps its
+series and only changes their labels. An entity without a registry entry is known by its entity id;
+when it gets an entry later, its series ends there and the one of its registry id begins, because a
+series keeps its identity for life. Both carry the same `entity_id` label.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from time import time as now
+
+from homeassistant.const import EVENT_STATE_CHANGED, EntityCategory
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, State, callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.entity import entity_sources
+
+from .core.entity_series import EntitySeries, Outcome
+from .core.filter import EntityFacts, IngestFilter
+from .core.model import MICROS_PER_SECOND, Cause, Micros
+from .core.row_sink import RowSink
+from .core.states import GAP_STATES
+
+PASSWORD_DOMAINS = frozenset({"input_text", "text"})
+SLICE = 200
+"""Entities looked at in one go at the start: some milliseconds on a small machine."""
+_NONE_UNRECORDED: frozenset[str] = frozenset()
+_DEVICE_CHANGES = frozenset({"area_id", "labels"})
+
+
+class _Entity:
+    """An entity that has had a state: its series, and what decides whether they get it."""
+
+    __slots__ = ("attributes", "recorded", "series", "traits")
+
+    def __init__(self, series: EntitySeries) -> None:
+        self.series = series
+        self.recorded = False
+        self.attributes: Mapping[str, object] = {}
+        self.traits: tuple[object, ...] = ()
+
+
+class Ingest:
+    """Listens to Home Assistant's states and hands what is wanted to the store.
+
+    Everything here runs in the event loop and touches neither disk nor network. Registry look-ups
+    and the filter's decision are made once per entity and again when something they rest on
+    changes. Deleting an area or a label arrives as updates of the entities and devices that had it.
+    """
+
+    def __init__(self, hass: HomeAssistant, worker: RowSink, ingest_filter: IngestFilter) -> None:
+        """Prepare; nothing is recorded before `async_start`."""
+        self._hass = hass
+        self._worker = worker
+        self._filter = ingest_filter
+        self._entities: dict[str, _Entity] = {}
+        self._counters: Counter[Outcome] = Counter(dict.fromkeys(Outcome, 0))
+        self._unsubscribe: list[Callable[[], None]] = []
+        self._next_slice: asyncio.Handle | None = None
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """How many states had which outcome since this object was made."""
+        return {outcome.value: count for outcome, count in self._counters.items()}
+
+    @callback
+    def async_start(self) -> None:
+        """Record the states as they are, and from now on every change."""
+        listen = self._hass.bus.async_listen
+        self._unsubscribe = [
+            listen(EVENT_STATE_CHANGED, self._state_changed),
+            listen(er.EVENT_ENTITY_REGISTRY_UPDATED, self._entity_registry_updated),
+            listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._device_registry_updated),
+        ]
+        self._catch_up(self._hass.states.async_entity_ids())
+
+    @callback
+    def async_stop(self) -> None:
+        """Stop listening. The store knows when a run ends, so open values need no row."""
+        while self._unsubscribe:
+            self._unsubscribe.pop()()
+        if self._next_slice is not None:
+            self._next_slice.cancel()
+            self._next_slice = None
+        self._entities.clear()
+
+    @callback
+    def async_set_filter(self, ingest_filter: IngestFilter) -> None:
+        """Use another filter from now on.
+
+        The series of entities that are no longer wanted get a gap; those newly wanted begin with
+        the state they have.
+        """
+        self._filter = ingest_filter
+        for entity_id in list(self._entities):
+            self._reconsider(entity_id)
+
+    @callback
+    def _state_changed(self, event: Event[EventStateChangedData]) -> None:
+        data = event.data
+        new = data["new_state"]
+        if new is not None:
+            self._record(new)
+        elif (entity := self._entities.get(data["entity_id"])) is not None:
+            cause = Cause(event.context.id, event.context.parent_id, event.context.user_id)
+            self._counters[entity.series.gap(round(event.time_fired_timestamp * MICROS_PER_SECOND), cause)] += 1
+
+    def _catch_up(self, waiting: list[str]) -> None:
+        """Record the states that were there before us, a slice at a time: a home may have thousands."""
+        for entity_id in waiting[:SLICE]:
+            if (state := self._hass.states.get(entity_id)) is not None and entity_id not in self._entities:
+                self._record(state)
+        rest = waiting[SLICE:]
+        self._next_slice = self._hass.loop.call_soon(self._catch_up, rest) if rest else None
+
+    def _record(self, state: State) -> None:
+        entity = self._entities.get(state.entity_id) or self._meet(state)
+        attributes = state.attributes
+        if attributes is not entity.attributes and state.state not in GAP_STATES:
+            self._learn(entity, state)
+        if not entity.recorded:
+            self._counters[Outcome.EXCLUDED] += 1
+            return
+        info, context = state.state_info, state.context
+        outcome = entity.series.change(
+            state.state,
+            attributes,
+            _NONE_UNRECORDED if info is None else info["unrecorded_attributes"],
+            round(state.last_changed_timestamp * MICROS_PER_SECOND),
+            Cause(context.id, context.parent_id, context.user_id),
+        )
+        self._counters[outcome] += 1
+
+    def _meet(self, state: State) -> _Entity:
+        entry = er.async_get(self._hass).async_get(state.entity_id)
+        identity = state.entity_id if entry is None else entry.id
+        entity = _Entity(EntitySeries(self._worker, identity, state.domain))
+        self._entities[state.entity_id] = entity
+        entity.attributes, entity.traits = state.attributes, _traits(state.attributes)
+        entity.recorded = self._resolve(state.entity_id, entity)
+        return entity
+
+    def _learn(self, entity: _Entity, state: State) -> None:
+        """Look at attributes that are new: some of them decide what an entity is."""
+        entity.attributes = state.attributes
+        traits = _traits(state.attributes)
+        if traits != entity.traits:
+            entity.traits = traits
+            self._decide(state.entity_id, entity)
+
+    def _decide(self, entity_id: str, entity: _Entity) -> None:
+        """Ask the filter again; a series that is no longer wanted ends here."""
+        wanted = self._resolve(entity_id, entity)
+        if entity.recorded and not wanted:
+            moment = _now()
+            entity.series.gap(moment)
+            entity.series.begin_again(moment + 1)
+        entity.recorded = wanted
+
+    def _reconsider(self, entity_id: str) -> None:
+        """Decide again after a change outside the entity's own state, and record what it opens."""
+        entity = self._entities.get(entity_id)
+        if entity is None:
+            return
+        before = entity.recorded
+        self._decide(entity_id, entity)
+        state = self._hass.states.get(entity_id)
+        if entity.recorded and not before and state is not None:
+            # What it was while nobody wanted it is not ours to tell.
+            entity.series.begin_again(_now())
+            self._record(state)
+
+    def _resolve(self, entity_id: str, entity: _Entity) -> bool:
+        """Label the entity's series and tell whether the filter wants them."""
+        entry = er.async_get(self._hass).async_get(entity_id)
+        device_class, friendly_name, mode = entity.traits
+        labels = {"entity_id": entity_id, "domain": entity_id.partition(".")[0]}
+        area_id, own_labels, platform, diagnostic = None, set[str](), None, False
+        if entry is not None:
+            area_id = er.async_get_effective_area_id(self._hass, entry)
+            own_labels, platform = entry.labels, entry.platform
+            diagnostic = entry.entity_category is EntityCategory.DIAGNOSTIC
+            device_class = entry.device_class or device_class or entry.original_device_class
+            if entry.device_id is not None:
+                labels["device_id"] = entry.device_id
+                device = dr.async_get(self._hass).async_get(entry.device_id)
+                own_labels = own_labels if device is None else own_labels | device.labels
+        elif (source := entity_sources(self._hass).get(entity_id)) is not None:
+            platform = source["domain"]
+        named = {"device_class": device_class, "area_id": area_id, "friendly_name": friendly_name}
+        entity.series.relabel(labels | {name: str(value) for name, value in named.items() if value})
+        return self._filter.wants(
+            EntityFacts(
+                entity_id=entity_id,
+                platform=platform,
+                device_class=str(device_class) if device_class else None,
+                area_id=area_id,
+                labels=frozenset(own_labels),
+                diagnostic=diagnostic,
+                secret=labels["domain"] in PASSWORD_DOMAINS and mode == "password",
+            )
+        )
+
+    @callback
+    def _entity_registry_updated(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
+        data = event.data
+        entity_id = data["entity_id"]
+        if data["action"] != "update":
+            # Another identity from here on, or none. An id in use is never given to a new entry, so no state is lost.
+            if (gone := self._entities.pop(entity_id, None)) is not None:
+                gone.series.gap(_now())
+            return
+        # The state moves after this event: taken away under the old name, set under the new one.
+        renamed = self._entities.pop(data.get("old_entity_id", ""), None)
+        if renamed is not None:
+            self._entities[entity_id] = renamed
+        self._reconsider(entity_id)
+
+    @callback
+    def _device_registry_updated(self, event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
+        data = event.data
+        if data["action"] != "update" or _DEVICE_CHANGES.isdisjoint(data["changes"]):
+            return
+        devices, entities = dr.async_get(self._hass), er.async_get(self._hass)
+        # A part of a device is where the whole is, unless it says otherwise.
+        parts = [part.id for part in dr.async_entries_for_parent_device(devices, data["device_id"])]
+        for device_id in (data["device_id"], *parts):
+            for entry in er.async_entries_for_device(entities, device_id):
+                self._reconsider(entry.entity_id)
+
+
+def _traits(attributes: Mapping[str, object]) -> tuple[object, ...]:
+    get = attributes.get
+    return get("device_class"), get("friendly_name"), get("mode")
+
+
+def _now() -> Micros:
+    return round(now() * MICROS_PER_SECOND)
