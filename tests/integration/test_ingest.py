@@ -16,6 +16,7 @@ from homeassistant.helpers import (
     label_registry as lr,
 )
 from homeassistant.helpers.entity import entity_sources
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -224,6 +225,23 @@ async def test_rename_move_and_class_keep_one_series(
 
     assert told(store) == [(230.0, 0, Flag.OK), (240.0, 2, Flag.OK)]
     assert list(store.known.values()) == [series]
+
+
+async def test_renaming_a_real_entity_leaves_no_gap(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, start: Callable[..., Ingest], store: RecordedRows
+) -> None:
+    start()
+    assert await async_setup_component(hass, "input_boolean", {"input_boolean": {"guests": {"initial": True}}})
+    await hass.async_block_till_done()
+    freezer.tick(5)
+    er.async_get(hass).async_update_entity("input_boolean.guests", new_entity_id="input_boolean.visitors")
+    await hass.async_block_till_done()
+    freezer.tick(5)
+    await hass.services.async_call(
+        "input_boolean", "turn_off", target={"entity_id": "input_boolean.visitors"}, blocking=True
+    )
+    assert told(store) == [(1.0, 0, Flag.OK), (0.0, 10, Flag.OK)]
+    assert [series.labels["entity_id"] for series in store.known.values()] == ["input_boolean.visitors"]
 
 
 async def test_a_device_moves_and_its_parts_with_it(
