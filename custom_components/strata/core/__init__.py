@@ -1,0 +1,1 @@
+"""Pure decisions: no Home Assistant, no input or output."""

@@ -1,0 +1,219 @@
+"""Column chunks: how arrays become few bytes, and back without any loss.
+
+A chunk is raw DEFLATE over a header and the columns. Each column takes the cheapest of a few
+exact forms: one constant, small whole numbers (after taking out a common factor, and the offset
+or the difference to the value before), or 8-byte floats. Decimal floats such as 21.37 become
+whole numbers when dividing them back gives the very same float. Bytes of equal significance are
+stored together, which is what lets DEFLATE find the repetition in sensor data.
+"""
+
+from collections.abc import Sequence
+import struct
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Column = NDArray[np.int64] | NDArray[np.float64]
+
+_LEVEL = 6
+_RAW_DEFLATE = -15
+_VERSION = 1
+_MAX_DECIMALS = 6
+_PROBE = 6
+"""How many values decide which number of decimals is tried."""
+_EXACT = float(2**53)
+_FLOAT, _INT, _DECIMAL = 0, 1, 2
+_CONSTANT, _OFFSET, _DELTA, _HOLES = 0, 1, 2, 3
+_HEAD = struct.Struct("<BBI")
+_HOLE = -(2**63)
+"""Stands for NaN among whole numbers."""
+
+
+class ChunkError(ValueError):
+    """The bytes are not a chunk this version can read."""
+
+
+def encode(columns: Sequence[Column]) -> bytes:
+    """Return the columns (all of one length, int64 or float64) as one chunk.
+
+    Raises:
+        ValueError: lengths differ, or there are no columns.
+    """
+    if not columns or len({len(column) for column in columns}) != 1:
+        raise ValueError("a chunk needs columns of one length")
+    parts = [_HEAD.pack(_VERSION, len(columns), len(columns[0]))]
+    for column in columns:
+        parts += _encode_column(column)
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW_DEFLATE)
+    return packer.compress(b"".join(parts)) + packer.flush()
+
+
+def decode(blob: bytes) -> list[Column]:
+    """Return the columns of a chunk.
+
+    Raises:
+        ChunkError: the bytes are damaged or of a newer version.
+    """
+    try:
+        data = zlib.decompress(blob, _RAW_DEFLATE)
+        version, count, rows = _HEAD.unpack_from(data)
+        if version != _VERSION:
+            raise ChunkError(f"chunk version {version} is newer than this Strata reads")
+        position = _HEAD.size
+        columns = []
+        for _ in range(count):
+            column, position = _decode_column(data, position, rows)
+            columns.append(column)
+    except (zlib.error, struct.error, ValueError, IndexError) as error:
+        if isinstance(error, ChunkError):
+            raise
+        raise ChunkError(f"damaged chunk: {error}") from error
+    return columns
+
+
+def _encode_column(column: Column) -> list[bytes]:
+    if column.dtype != np.float64:
+        return _encode_whole(np.ascontiguousarray(column, np.int64), _INT, 0)
+    floats = np.ascontiguousarray(column, np.float64)
+    scaled = _as_whole(floats)
+    if scaled is None:
+        planes = floats.view(np.uint8).reshape(-1, 8).T
+        return [bytes((_FLOAT,)), planes.tobytes()]
+    whole, decimals = scaled
+    return _encode_whole(whole, _DECIMAL, decimals)
+
+
+def _as_whole(column: NDArray[np.float64]) -> tuple[NDArray[np.int64], int] | None:
+    """Return the floats as whole numbers of 10^-decimals, or None where that would lose a bit.
+
+    NaN becomes `_HOLE`.
+    """
+    holes = np.isnan(column)
+    any_hole = bool(holes.any())
+    known = column[~holes] if any_hole else column
+    needed = _decimals(known)
+    if needed is None:
+        return None
+    # The probe may have met only short values, so two more decimals are tried.
+    for decimals in range(needed, min(needed + 3, _MAX_DECIMALS + 1)):
+        rounded = np.rint(known * 10.0**decimals)
+        if (rounded / 10.0**decimals == known).all():
+            break
+    else:
+        return None
+    if len(known) and (np.abs(rounded).max() >= _EXACT or (np.signbit(known) & (known == 0)).any()):
+        return None
+    if not any_hole:
+        return rounded.astype(np.int64), decimals
+    whole = np.full(len(column), _HOLE, np.int64)
+    whole[~holes] = rounded.astype(np.int64)
+    return whole, decimals
+
+
+def _decimals(known: NDArray[np.float64]) -> int | None:
+    """Return the decimals a few of the values need, None where none of a few is enough."""
+    if len(known) and not np.isfinite(known.sum()):
+        return None
+    needed = 0
+    for value in known[:: max(1, len(known) // _PROBE)].tolist():
+        while round(value, needed) != value:
+            needed += 1
+            if needed > _MAX_DECIMALS:
+                return None
+    return needed
+
+
+def _encode_whole(whole: NDArray[np.int64], form: int, decimals: int) -> list[bytes]:
+    if not len(whole):
+        return [bytes((form, decimals, _CONSTANT)), _varint(0)]
+    low, high, first = int(whole.min()), int(whole.max()), int(whole[0])
+    if low == high:
+        return [bytes((form, decimals, _CONSTANT)), _varint(first)]
+    if low == _HOLE and form == _DECIMAL:
+        return _encode_holes(whole, high, decimals)
+    if high - low >= 2**63:
+        # Too far apart for differences: kept as they are.
+        head = bytes((form, decimals, _OFFSET, 8)) + _varint(first) + _varint(0) + _varint(1)
+        return [head, _planes(whole, 8)]
+    steps = whole[1:] - whole[:-1]
+    base = int(steps.min())
+    if int(steps.max()) - base < high - low:
+        kind, start = _DELTA, base
+        numbers = np.zeros(len(whole), np.int64)
+        np.subtract(steps, base, out=numbers[1:])
+    else:
+        kind, start, numbers = _OFFSET, low, whole - low
+    factor = int(np.gcd.reduce(numbers)) or 1
+    if factor > 1:
+        numbers //= factor
+    width = (int(numbers.max()).bit_length() + 7) // 8 or 1
+    head = bytes((form, decimals, kind, width)) + _varint(first) + _varint(start) + _varint(factor)
+    return [head, _planes(numbers, width)]
+
+
+def _encode_holes(whole: NDArray[np.int64], high: int, decimals: int) -> list[bytes]:
+    """Store numbers among holes: 0 is a hole, others count from 1 above the smallest."""
+    hole = whole == _HOLE
+    low = int(whole[~hole].min())
+    numbers = np.where(hole, 0, whole - np.int64(low) + 1)
+    width = ((high - low + 1).bit_length() + 7) // 8
+    head = bytes((_DECIMAL, decimals, _HOLES, width)) + _varint(0) + _varint(low) + _varint(1)
+    return [head, _planes(numbers, width)]
+
+
+def _planes(numbers: NDArray[np.int64], width: int) -> bytes:
+    """Return the lowest bytes of all numbers, then the next ones, and so on."""
+    return numbers.view(np.uint8).reshape(-1, 8).T[:width].tobytes()
+
+
+def _varint(number: int) -> bytes:
+    """Return a signed number in as few bytes as it needs (length, then little-endian)."""
+    size = (number.bit_length() + 8) // 8
+    return bytes((size,)) + number.to_bytes(size, "little", signed=True)
+
+
+def _read_varint(data: bytes, position: int) -> tuple[int, int]:
+    end = position + 1 + data[position]
+    return int.from_bytes(data[position + 1 : end], "little", signed=True), end
+
+
+def _decode_column(data: bytes, position: int, rows: int) -> tuple[Column, int]:
+    form = data[position]
+    if form == _FLOAT:
+        end = position + 1 + 8 * rows
+        planes = np.frombuffer(data[position + 1 : end], np.uint8).reshape(8, rows)
+        return np.ascontiguousarray(planes.T).view(np.float64).reshape(-1), end
+    if form not in {_INT, _DECIMAL}:
+        raise ChunkError(f"unknown column form {form}")
+    decimals = data[position + 1]
+    whole, end = _decode_whole(data, position + 2, rows)
+    if form == _INT:
+        return whole, end
+    values = whole / 10.0**decimals
+    values[whole == _HOLE] = np.nan
+    return values, end
+
+
+def _decode_whole(data: bytes, position: int, rows: int) -> tuple[NDArray[np.int64], int]:
+    kind = data[position]
+    if kind == _CONSTANT:
+        value, end = _read_varint(data, position + 1)
+        return np.full(rows, value, np.int64), end
+    width = data[position + 1]
+    first, begin = _read_varint(data, position + 2)
+    start, begin = _read_varint(data, begin)
+    factor, begin = _read_varint(data, begin)
+    end = begin + width * rows
+    planes = np.zeros((8, rows), np.uint8)
+    planes[:width] = np.frombuffer(data[begin:end], np.uint8).reshape(width, rows)
+    numbers = np.ascontiguousarray(planes.T).view(np.int64).reshape(-1)
+    if factor != 1:
+        numbers *= factor
+    if kind == _HOLES:
+        return np.where(numbers == 0, _HOLE, numbers + (start - 1)), end
+    numbers += start
+    if kind == _OFFSET:
+        return numbers, end
+    numbers[0] = first
+    return np.cumsum(numbers), end

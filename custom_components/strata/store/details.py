@@ -1,0 +1,92 @@
+"""Attributes and causes of rows: kept apart from values, and for a shorter time."""
+
+import json
+import sqlite3
+
+import numpy as np
+
+from ..core.model import Flag, Micros, TimeRange
+from . import chunks
+from .base import Detail
+from .connection import transaction
+from .keys import NO_KIND, chunk_key
+from .rows import RAW_SPAN, stored_periods
+
+
+def read_series(connection: sqlite3.Connection, series: int, when: TimeRange) -> list[Detail]:
+    """Return what is kept beside one series' rows in `when`, oldest first."""
+    found: list[tuple[int, int, int]] = []
+    for period in stored_periods(connection, "detail_chunk", RAW_SPAN, when):
+        row = connection.execute(
+            "SELECT blob FROM detail_chunk WHERE key = ?", (chunk_key(period, series, NO_KIND),)
+        ).fetchone()
+        if row:
+            columns = [column.astype(np.int64).tolist() for column in chunks.decode(row[0])]
+            found += zip(*columns, strict=True)
+    found += connection.execute(
+        "SELECT time, COALESCE(attributes, 0), COALESCE(cause, 0) FROM live WHERE series = ?"
+        " AND flag != ? AND (attributes IS NOT NULL OR cause IS NOT NULL)",
+        (series, int(Flag.HEARTBEAT)),
+    ).fetchall()
+    merged: dict[int, tuple[int, int]] = {}
+    for time, attributes, cause in sorted(found, key=lambda row: row[0]):
+        if time in when:
+            before = merged.get(time, (0, 0))
+            merged[time] = (attributes or before[0], cause or before[1])
+    return [_detail(connection, time, *ids) for time, ids in merged.items()]
+
+
+def _detail(connection: sqlite3.Connection, time: Micros, attributes: int, cause: int) -> Detail:
+    content = None
+    if attributes:
+        found = connection.execute("SELECT json FROM attributes WHERE id = ?", (attributes,)).fetchone()
+        content = json.loads(found[0]) if found else None
+    context: tuple[str | None, ...] = (None, None, None)
+    if cause:
+        context = (
+            connection.execute("SELECT context, parent, user FROM cause WHERE id = ?", (cause,)).fetchone() or context
+        )
+    return Detail(time, content, *context)
+
+
+def prune(connection: sqlite3.Connection, before: Micros) -> int:
+    """Delete details of periods that ended before an instant, and what only they referred to.
+
+    Returns the number of chunks deleted. The attributes in force of each series stay: their last
+    entry is what tells the attributes at every later moment.
+    """
+    limit = chunk_key(before // RAW_SPAN, 0, 0)
+    keep = _newest_chunks(connection)
+    old = [
+        row[0]
+        for row in connection.execute("SELECT key FROM detail_chunk WHERE key < ?", (limit,))
+        if row[0] not in keep
+    ]
+    if not old:
+        return 0
+    with transaction(connection):
+        connection.executemany("DELETE FROM detail_chunk WHERE key = ?", [(key,) for key in old])
+        attributes, causes = _referred(connection)
+        for table, used in (("attributes", attributes), ("cause", causes)):
+            gone = [row for row in connection.execute(f"SELECT id FROM {table}").fetchall() if row[0] not in used]
+            connection.executemany(f"DELETE FROM {table} WHERE id = ?", gone)
+    return len(old)
+
+
+def _newest_chunks(connection: sqlite3.Connection) -> set[int]:
+    return {row[0] for row in connection.execute("SELECT MAX(key) FROM detail_chunk GROUP BY (key >> 4) & 1048575")}
+
+
+def _referred(connection: sqlite3.Connection) -> tuple[set[int], set[int]]:
+    attributes: set[int] = set()
+    causes: set[int] = set()
+    for (blob,) in connection.execute("SELECT blob FROM detail_chunk"):
+        _, used_attributes, used_causes = chunks.decode(blob)
+        attributes.update(used_attributes.astype(np.int64).tolist())
+        causes.update(used_causes.astype(np.int64).tolist())
+    for attribute, cause in connection.execute(
+        "SELECT attributes, cause FROM live WHERE attributes IS NOT NULL OR cause IS NOT NULL"
+    ):
+        attributes.add(attribute)
+        causes.add(cause)
+    return attributes, causes

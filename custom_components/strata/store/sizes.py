@@ -1,0 +1,35 @@
+"""What fills the file, measured."""
+
+import sqlite3
+
+from .base import Sizes, TierSize
+from .keys import key_series
+from .tiers import Ladder
+
+
+def measure(connection: sqlite3.Connection, ladder: Ladder, *, by_series: bool = False) -> Sizes:
+    """Return rows and bytes of each tier, and with `by_series` of each series in each tier.
+
+    Rows that are not compacted yet are counted in the raw tier, at the bytes of their pages.
+    """
+    pages, page_size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    tiers: dict[str, TierSize] = {}
+    series: dict[int, dict[str, TierSize]] = {}
+    for tier in ladder.tiers:
+        rows, size = connection.execute(
+            f"SELECT COALESCE(SUM(rows), 0), COALESCE(SUM(length(blob)), 0) FROM {tier.table}"
+        ).fetchone()
+        tiers[tier.name] = TierSize(rows, size)
+        if by_series:
+            for key, count, length in connection.execute(f"SELECT key, rows, length(blob) FROM {tier.table}"):
+                own = series.setdefault(key_series(key), {})
+                before = own.get(tier.name, TierSize())
+                own[tier.name] = TierSize(before.rows + count, before.bytes + length)
+    finest = ladder.tiers[0].name
+    waiting = connection.execute("SELECT COUNT(*) FROM live WHERE series > 0").fetchone()[0]
+    tiers[finest] = TierSize(tiers[finest].rows + waiting, tiers[finest].bytes + waiting * _LIVE_ROW)
+    return Sizes(pages * page_size, tiers, series)
+
+
+_LIVE_ROW = 40
+"""Bytes of a row in `live` (measured on SQLite 3.53: record header, three integers, a float)."""

@@ -1,0 +1,393 @@
+"""The store: one SQLite file, one writer, any number of readers.
+
+>>> store = SqliteStore(path, timezone="Europe/Berlin")      # doctest: +SKIP
+>>> store.open()                                             # doctest: +SKIP
+>>> power = store.series(key, kind=Kind.MEASUREMENT)         # doctest: +SKIP
+>>> store.write([Row(power, time, 230.0)])                   # doctest: +SKIP
+>>> store.roll_up(now)                                       # doctest: +SKIP
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+import sqlite3
+import time
+from typing import Self
+
+from ..core.model import Flag, Forecast, Kind, Micros, Row, Series, SeriesKey, TimeRange
+from . import buckets, catalog, details, feed, forecasts, health, roll_up, runs, schema
+from .base import (
+    CompactReport,
+    Counters,
+    Cursor,
+    DownsampleReport,
+    OpenReport,
+    RollUpReport,
+    StoreError,
+)
+from .compact import compact
+from .connection import connect_writer, in_store_words, transaction
+from .downsample import Downsample
+from .reader import StoreReader
+from .rows import RAW_SPAN
+from .tiers import DEFAULT_LADDER, HOUR, HOURLY, RAW, Ladder
+
+_SLICE = 250
+"""Rows per executemany: the work between two releases of the interpreter stays under 1 ms."""
+_LONGEST_HOUR = 2 * HOUR
+_INSERT = "INSERT INTO live VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_MARKS = frozenset({Flag.RESUME, Flag.DETAIL, Flag.HEARTBEAT})
+"""Rows with these flags are not counted as values."""
+_UNDATED = frozenset({Flag.DETAIL, Flag.HEARTBEAT})
+"""Rows with these flags change no roll-up, however late they come."""
+
+
+def now_micros() -> Micros:
+    """Return the present."""
+    return time.time_ns() // 1000
+
+
+class SqliteStore:
+    """Writes and maintains the file. Not thread-safe: use it from one thread at a time.
+
+    Every method that writes returns after COMMIT, and raises a `StoreError` otherwise: then
+    nothing of that call was stored and the same call can be made again.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        timezone: str = "UTC",
+        ladder: Ladder = DEFAULT_LADDER,
+        now: Callable[[], Micros] = now_micros,
+        steps: Sequence[schema.Step] = schema.STEPS,
+    ) -> None:
+        """Name the file; nothing is opened yet.
+
+        Args:
+            path: the database file; its folder has to exist.
+            timezone: IANA name of the home's clock, which hour and day buckets follow.
+            ladder: the tiers and how long they are kept.
+            now: the clock.
+            steps: schema migrations.
+        """
+        self.path = Path(path)
+        self.timezone = timezone
+        self.ladder = ladder
+        self.counters = Counters()
+        self._now = now
+        self._steps = steps
+        self._opened: sqlite3.Connection | None = None
+        self._catalog: dict[SeriesKey, Series] = {}
+        self._by_id: dict[int, Series] = {}
+        self._unsaved: dict[SeriesKey, Series] = {}
+        self._run = 0
+        self._seq = 0
+        self._rolled: Micros | None = None
+        self._raw_from: Micros | None = None
+
+    def __enter__(self) -> Self:
+        """Open the store in a `with` block."""
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def open(self) -> OpenReport:
+        """Open or create the file, bring its schema up to date and start a run.
+
+        Raises:
+            StoreTooNew: a newer Strata wrote it.
+            StoreDamaged: it is not a sound database; see `health.set_aside`.
+            StoreUnusable: it cannot be created or opened.
+        """
+        with in_store_words(self.path):
+            connection = connect_writer(self.path)
+            try:
+                created = schema.version(connection) == 0
+                schema.migrate(connection, self._steps)
+                self._load(connection)
+                started = self._now()
+                with transaction(connection):
+                    self._run, unclean, alive = runs.begin(connection, started)
+            except BaseException:
+                connection.close()
+                raise
+        self._opened = connection
+        self._dictionaries = catalog.Dictionaries(connection)
+        return OpenReport(created, unclean, None, alive, started)
+
+    def _load(self, connection: sqlite3.Connection) -> None:
+        # Series objects given out before a reopening stay the ones that count.
+        stored = catalog.load_series(connection)
+        self._by_id.clear()
+        for known in self._catalog.values():
+            known.id = None
+        for found in stored:
+            series = self._catalog.setdefault(found.key, found)
+            series.id = found.id
+            self._by_id[found.id or 0] = series
+        self._unsaved = {key: series for key, series in self._catalog.items() if series.id is None}
+        newest = connection.execute(
+            "SELECT MAX((SELECT COALESCE(MAX(seq), 0) FROM live),"
+            " COALESCE((SELECT value FROM meta WHERE name = 'live_seq'), 0))"
+        ).fetchone()[0]
+        self._seq = int(newest)
+        self._rolled = roll_up.watermark(connection, HOURLY)
+        self._raw_from = roll_up.watermark(connection, RAW)
+
+    def close(self) -> None:
+        """End the run, copy the WAL back into the file and close. Does nothing when closed."""
+        if self._opened is None:
+            return
+        connection, self._opened = self._opened, None
+        try:
+            with in_store_words(self.path):
+                with transaction(connection):
+                    runs.end(connection, self._run, self._now())
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            connection.close()
+
+    def abandon(self) -> None:
+        """Close without writing anything, as a damaged file has to be."""
+        if self._opened is not None:
+            connection, self._opened = self._opened, None
+            connection.close()
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._opened is None:
+            raise StoreError(f"{self.path.name} is not open")
+        return self._opened
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the file is open."""
+        return self._opened is not None
+
+    def reader(self) -> StoreReader:
+        """Return a new reader of the same file."""
+        return StoreReader(self.path, self.ladder)
+
+    def series(
+        self,
+        key: SeriesKey,
+        *,
+        kind: Kind,
+        unit: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        fine: bool = False,
+        monotonic: bool = True,
+    ) -> Series:
+        """Return the one object of a series, with what is known about it now.
+
+        What changed is written with the next rows, or by `save_series`.
+        """
+        series = self._catalog.get(key)
+        if series is None:
+            series = Series(key, kind, unit, dict(labels or {}), fine, monotonic)
+            self._catalog[key] = self._unsaved[key] = series
+            return series
+        known = (series.kind, series.unit, series.labels, series.fine, series.monotonic)
+        given = (kind, unit, dict(labels) if labels is not None else series.labels, fine, monotonic)
+        if known != given:
+            series.kind, series.unit, series.labels, series.fine, series.monotonic = given
+            self._unsaved[key] = series
+        return series
+
+    def find(self, key: SeriesKey) -> Series | None:
+        """Return the series with this key, or None."""
+        return self._catalog.get(key)
+
+    def all_series(self) -> tuple[Series, ...]:
+        """Return every series."""
+        return tuple(self._catalog.values())
+
+    def save_series(self) -> None:
+        """Write what changed about series since the last write."""
+        if self._unsaved:
+            self.write(())
+
+    def write(
+        self,
+        rows: Iterable[Row],
+        *,
+        forecast: Iterable[tuple[str, SeriesKey, Forecast]] = (),
+        heartbeat: Micros | None = None,
+    ) -> int:
+        """Store rows and forecasts in one transaction; return how many rows were taken.
+
+        A row whose series and time are stored already replaces that one. Rows for hours whose
+        raw rows are no longer kept are taken only where the hour has no roll-up yet; others are
+        counted in `counters.too_late`.
+
+        Raises:
+            StoreFull, StoreDamaged, StoreError: nothing was stored.
+        """
+        connection = self._connection
+        seq, too_late = self._seq, self.counters.too_late
+        unsaved = dict(self._unsaved)
+        try:
+            with in_store_words(self.path), transaction(connection):
+                self._save_series(connection, unsaved.values())
+                late: dict[int, tuple[Micros, Micros]] = {}
+                count = self._insert(connection, rows, late)
+                self._mark_late(connection, late)
+                for source, key, foreseen in forecast:
+                    forecasts.save(connection, source, key, foreseen)
+                if heartbeat is not None:
+                    self._seq += 1
+                    mark = (self._seq, 0, heartbeat, None, 0, int(Flag.HEARTBEAT), None, None)
+                    connection.execute(_INSERT, mark)
+        except BaseException:
+            self._seq, self.counters.too_late = seq, too_late
+            self._dictionaries.forget()
+            for key in unsaved:
+                self._forget_unwritten(key)
+            raise
+        for key, series in unsaved.items():
+            if self._unsaved.get(key) is series:
+                del self._unsaved[key]
+        self.counters.stored += count
+        return count
+
+    def _forget_unwritten(self, key: SeriesKey) -> None:
+        series = self._catalog[key]
+        if (
+            series.id is not None
+            and not self._connection.execute("SELECT 1 FROM series WHERE id = ?", (series.id,)).fetchone()
+        ):
+            self._by_id.pop(series.id, None)
+            series.id = None
+
+    def _save_series(self, connection: sqlite3.Connection, unsaved: Iterable[Series]) -> None:
+        for series in unsaved:
+            series.id = catalog.save_series(connection, series)
+            self._by_id[series.id] = series
+
+    def _insert(
+        self,
+        connection: sqlite3.Connection,
+        rows: Iterable[Row],
+        late: dict[int, tuple[Micros, Micros]],
+    ) -> int:
+        waiting: list[tuple[object, ...]] = []
+        count = 0
+        rolled = self._rolled if self._rolled is not None else 0
+        for row in rows:
+            if row.time < rolled and row.flag not in _UNDATED and not self._late(connection, row, late):
+                continue
+            waiting.append(self._encode(row, waiting))
+            count += row.flag not in _MARKS
+            if len(waiting) >= _SLICE:
+                connection.executemany(_INSERT, waiting)
+                waiting.clear()
+        connection.executemany(_INSERT, waiting)
+        return count
+
+    def _encode(self, row: Row, waiting: list[tuple[object, ...]]) -> tuple[object, ...]:
+        series, moment, value, text, flag, attributes, cause = row
+        number = series.id or 0
+        content = reason = None
+        if attributes is not None:
+            content = self._dictionaries.attributes(number, attributes)
+        if cause is not None:
+            reason, linked = self._dictionaries.cause(number, moment, cause)
+            for other, when, shared in linked:
+                self._seq += 1
+                waiting.append((self._seq, other, when, None, 0, int(Flag.DETAIL), None, shared))
+        self._seq += 1
+        code = 0 if text is None else self._dictionaries.text(text)
+        return (self._seq, number, moment, value, code, int(flag), content, reason)
+
+    def _late(self, connection: sqlite3.Connection, row: Row, late: dict[int, tuple[Micros, Micros]]) -> bool:
+        """Note a row for a bucket that is rolled up already; return False when it is too late."""
+        number = row.series.id or 0
+        if self._raw_from is not None and row.time < self._raw_from and self._has_bucket(connection, row):
+            self.counters.too_late += 1
+            return False
+        low, high = late.get(number, (row.time, row.time))
+        late[number] = (min(low, row.time), max(high, row.time))
+        return True
+
+    def _has_bucket(self, connection: sqlite3.Connection, row: Row) -> bool:
+        around = TimeRange(row.time - _LONGEST_HOUR, row.time + 1)
+        rolled = buckets.read_series(connection, self.ladder[HOURLY], row.series.id or 0, row.series.kind, around)
+        return bool(((rolled.starts <= row.time) & (row.time < rolled.ends)).any())
+
+    def _mark_late(self, connection: sqlite3.Connection, late: Mapping[int, tuple[Micros, Micros]]) -> None:
+        connection.executemany(
+            "INSERT INTO dirty VALUES (?, ?, ?) ON CONFLICT (series) DO UPDATE SET"
+            " start = MIN(start, excluded.start), stop = MAX(stop, excluded.stop)",
+            [(number, low, high) for number, (low, high) in late.items()],
+        )
+
+    def compact(self, until: Micros | None = None) -> CompactReport:
+        """Move rows older than `until` (None: all) from `live` into chunks."""
+        with in_store_words(self.path):
+            return compact(self._connection, until)
+
+    def roll_up(self, now: Micros | None = None) -> RollUpReport:
+        """Compact, then roll up every bucket that closed before `now`."""
+        moment = self._now() if now is None else now
+        with in_store_words(self.path):
+            compact(self._connection, moment)
+            work = roll_up.RollUp(self._connection, self.ladder, self.timezone, self._by_id)
+            try:
+                return work.run(moment)
+            finally:
+                self._rolled = roll_up.watermark(self._connection, HOURLY)
+
+    def downsample(self, tier: str, now: Micros | None = None, *, dry_run: bool = False) -> DownsampleReport:
+        """Delete what is older than `tier` keeps, after proving that its roll-up is there.
+
+        Raises:
+            StoreError: the tier is the coarsest.
+            KeyError: there is no such tier.
+        """
+        moment = self._now() if now is None else now
+        with in_store_words(self.path):
+            work = Downsample(self._connection, self.ladder, self.timezone, self._by_id)
+            try:
+                return work.run(tier, moment, dry_run=dry_run)
+            finally:
+                self._raw_from = roll_up.watermark(self._connection, RAW)
+
+    def prune_details(self, before: Micros) -> int:
+        """Delete attributes and causes older than an instant; return the chunks deleted."""
+        with in_store_words(self.path):
+            self._dictionaries.forget()
+            return details.prune(self._connection, before // RAW_SPAN * RAW_SPAN)
+
+    def prune_forecasts(self, before: Micros) -> int:
+        """Delete forecasts issued before an instant; return how many."""
+        with in_store_words(self.path), transaction(self._connection):
+            return forecasts.prune(self._connection, before)
+
+    def save_cursor(self, name: str, cursor: Cursor) -> None:
+        """Keep how far a reader of the change feed has come."""
+        with in_store_words(self.path):
+            feed.save_cursor(self._connection, name, cursor)
+
+    def load_cursor(self, name: str) -> Cursor | None:
+        """Return a feed reader's saved cursor."""
+        with in_store_words(self.path):
+            return feed.load_cursor(self._connection, name)
+
+    def drop_cursor(self, name: str) -> None:
+        """Forget a feed reader."""
+        with in_store_words(self.path):
+            feed.drop_cursor(self._connection, name)
+
+    def quick_check(self) -> str | None:
+        """Return what is wrong with the file, or None when it is sound."""
+        with in_store_words(self.path):
+            return health.quick_check(self._connection)
+
+    def checkpoint(self) -> None:
+        """Copy the WAL back into the file and empty it."""
+        with in_store_words(self.path):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

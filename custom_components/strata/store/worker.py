@@ -1,0 +1,362 @@
+"""The store from the event loop's side: rows in without waiting, work on threads of its own."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+import logging
+from pathlib import Path
+import random
+import threading
+import time
+
+from ..core.clock import next_hour
+from ..core.model import (
+    EXCLUDED_FLAGS,
+    Cause,
+    Flag,
+    Forecast,
+    Kind,
+    Micros,
+    Row,
+    Series,
+    SeriesKey,
+    from_micros,
+)
+from . import health
+from .base import (
+    Counters,
+    Last,
+    NoticeKind,
+    OpenReport,
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    StoreNotice,
+)
+from .reader import StoreReader
+from .sqlite import SqliteStore, now_micros
+from .tiers import DEFAULT_LADDER, Ladder
+
+_LOGGER = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 10.0
+_FLUSH_ROWS = 2_000
+"""As many waiting rows are flushed at once, so that no flush grows long."""
+_WAITING_LIMIT = 500_000
+"""Rows kept in memory while the disk is full (about 100 MB); beyond it the oldest go."""
+_SETTLE_SECONDS = 20
+"""How long after a bucket closed it is rolled up: late enough for the last flush of its rows."""
+_READERS = 2
+_CHECK_EVERY = timedelta(days=7)
+_RETRY_SECONDS = (10.0, 300.0)
+_LIVE_LIMIT = 50_000
+"""Rows in `live` that are compacted without waiting for the hour to end."""
+
+
+class StoreWorker:
+    """Feeds a `SqliteStore` from the event loop.
+
+    `put` and `series` do no input or output. Rows wait in memory until the next flush, at most
+    10 seconds. All writing happens on one thread, reading on two others.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        timezone: str,
+        listener: Callable[[StoreNotice], None] = lambda notice: None,
+        now: Callable[[], Micros] = now_micros,
+        ladder: Ladder = DEFAULT_LADDER,
+    ) -> None:
+        """Name the file; nothing is opened yet. `listener` is called on the event loop."""
+        self._store = SqliteStore(path, timezone=timezone, ladder=ladder, now=now)
+        self._listener = listener
+        self._now = now
+        self._waiting: list[Row] = []
+        self._forecasts: list[tuple[str, SeriesKey, Forecast]] = []
+        self._last: dict[SeriesKey, Last] = {}
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="strata-writer")
+        self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="strata-reader")
+        self._readers = threading.local()
+        self._all_readers: list[StoreReader] = []
+        self._flushing = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._full = False
+        self._failures = 0
+        self._compact_due: Micros = 0
+        self._check_due: float = 0.0
+        self._in_live = 0
+        self._closed = False
+        self.started: Micros = 0
+        self.last_stop: Micros | None = None
+
+    @property
+    def counters(self) -> Counters:
+        """What happened to rows since the start."""
+        counters = self._store.counters
+        counters.waiting = len(self._waiting)
+        return counters
+
+    @property
+    def ladder(self) -> Ladder:
+        """The tiers and how long they are kept."""
+        return self._store.ladder
+
+    @ladder.setter
+    def ladder(self, ladder: Ladder) -> None:
+        self._store.ladder = ladder
+
+    @property
+    def timezone(self) -> str:
+        """The clock that hour and day buckets follow."""
+        return self._store.timezone
+
+    @timezone.setter
+    def timezone(self, timezone: str) -> None:
+        self._store.timezone = timezone
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._store.path
+
+    async def open(self) -> OpenReport:
+        """Open the store; a damaged file is kept aside and a new one started.
+
+        Raises:
+            StoreTooNew, StoreUnusable: the user has to do something first.
+        """
+        report = await self._on_writer(self._open)
+        self.started, self.last_stop = report.started, report.last_alive
+        self._check_due = time.monotonic() + (0.0 if report.unclean else _CHECK_EVERY.total_seconds())
+        if report.set_aside:
+            self._listener(StoreNotice(NoticeKind.SET_ASIDE, report.set_aside.name))
+        return report
+
+    def _open(self) -> OpenReport:
+        self._store.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            report = self._store.open()
+            self._load_last()
+        except StoreDamaged as error:
+            _LOGGER.error("The store is damaged and kept aside: %s", error)
+            return self._start_anew()
+        return report
+
+    def _start_anew(self) -> OpenReport:
+        self._store.abandon()
+        aside = health.set_aside(self._store.path, from_micros(self._now()))
+        report = self._store.open()
+        return OpenReport(report.created, False, aside, report.last_alive, report.started)
+
+    def _load_last(self) -> None:
+        by_id = {series.id: series.key for series in self._store.all_series()}
+        with self._store.reader() as reader:
+            self._last = {by_id[number]: last for number, last in reader.last().items() if number in by_id}
+
+    def series(
+        self,
+        key: SeriesKey,
+        *,
+        kind: Kind,
+        unit: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        fine: bool = False,
+        monotonic: bool = True,
+    ) -> Series:
+        """Return the one object of a series; what is new about it is written with the next flush."""
+        return self._store.series(key, kind=kind, unit=unit, labels=labels, fine=fine, monotonic=monotonic)
+
+    def find(self, key: SeriesKey) -> Series | None:
+        """Return the series with this key, or None."""
+        return self._store.find(key)
+
+    def all_series(self) -> tuple[Series, ...]:
+        """Return every series."""
+        return self._store.all_series()
+
+    def last(self, series: Series) -> Last | None:
+        """Return the newest value known of a series, from previous runs too."""
+        return self._last.get(series.key)
+
+    def put(
+        self,
+        series: Series,
+        time: Micros,
+        value: float | None = None,
+        text: str | None = None,
+        flag: Flag = Flag.OK,
+        attributes: Mapping[str, object] | None = None,
+        cause: Cause | None = None,
+    ) -> None:
+        """Take a row; it is stored with the next flush."""
+        counters = self._store.counters
+        self._waiting.append(Row(series, time, value, text, flag, attributes, cause))
+        counters.received += 1
+        if flag:
+            self._put_flagged(series, time, flag)
+        else:
+            self._last[series.key] = Last(time, value, text)
+        if len(self._waiting) >= _FLUSH_ROWS:
+            self._wake.set()
+
+    def _put_flagged(self, series: Series, moment: Micros, flag: Flag) -> None:
+        if flag in EXCLUDED_FLAGS or flag is Flag.STUCK:
+            flagged = self._store.counters.flagged
+            flagged[flag.name.lower()] = flagged.get(flag.name.lower(), 0) + 1
+        known = self._last.get(series.key)
+        if flag is Flag.GAP:
+            self._last[series.key] = Last(moment, known.value if known else None, known.text if known else None, flag)
+        elif flag is Flag.RESUME and known is not None:
+            self._last[series.key] = Last(known.time, known.value, known.text)
+        elif flag in {Flag.CYCLE, Flag.STUCK}:
+            row = self._waiting[-1]
+            self._last[series.key] = Last(moment, row.value, row.text, flag)
+
+    def put_forecast(self, source: str, series_key: SeriesKey, forecast: Forecast) -> None:
+        """Take a forecast as issued; it is stored with the next flush."""
+        self._forecasts.append((source, series_key, forecast))
+
+    async def run(self) -> None:
+        """Flush, compact and roll up until cancelled."""
+        while True:
+            await self._pause()
+            await self.flush()
+            try:
+                await self.maintain()
+            except StoreError as error:
+                _LOGGER.warning("Maintenance of the store failed and is tried again: %s", error)
+                self._listener(StoreNotice(NoticeKind.MAINTENANCE_FAILED, str(error)))
+
+    async def _pause(self) -> None:
+        """Wait for the next flush: sooner when many rows wait, later while the disk is full."""
+        if self._failures:
+            low, high = _RETRY_SECONDS
+            wait = min(high, low * 2 ** (self._failures - 1))
+            await asyncio.sleep(wait * random.uniform(0.8, 1.2))
+            return
+        self._wake.clear()
+        if len(self._waiting) < _FLUSH_ROWS:
+            try:
+                await asyncio.wait_for(self._wake.wait(), FLUSH_SECONDS)
+            except TimeoutError:
+                return
+
+    async def flush(self) -> bool:
+        """Store what waits; return whether everything is stored."""
+        async with self._flushing:
+            waiting, self._waiting = self._waiting, []
+            foreseen, self._forecasts = self._forecasts, []
+            try:
+                await self._on_writer(self._write, waiting, foreseen)
+            except StoreError as error:
+                self._waiting = waiting + self._waiting
+                self._forecasts = foreseen + self._forecasts
+                await self._write_failed(error)
+                return False
+        self._in_live += len(waiting)
+        self._failures = 0
+        if self._full:
+            self._full = False
+            self._listener(StoreNotice(NoticeKind.DISK_OK))
+        return True
+
+    def _write(self, rows: list[Row], foreseen: Iterable[tuple[str, SeriesKey, Forecast]]) -> None:
+        self._store.write(rows, forecast=foreseen, heartbeat=self._now())
+
+    async def _write_failed(self, error: StoreError) -> None:
+        self._failures += 1
+        if isinstance(error, StoreDamaged):
+            await self._replace(error)
+            return
+        if isinstance(error, StoreFull) and not self._full:
+            self._full = True
+            self._listener(StoreNotice(NoticeKind.DISK_FULL, str(error)))
+        if self._failures == 1:
+            _LOGGER.error("Rows wait in memory because the store cannot be written: %s", error)
+        excess = len(self._waiting) - _WAITING_LIMIT
+        if excess > 0:
+            del self._waiting[:excess]
+            self._store.counters.dropped += excess
+            self._listener(StoreNotice(NoticeKind.ROWS_DROPPED, str(excess)))
+
+    async def _replace(self, error: StoreDamaged) -> None:
+        """Keep a file that turned out damaged aside and go on in a new one."""
+        _LOGGER.error("The store is damaged and kept aside: %s", error)
+        await self._close_readers()
+        report = await self._on_writer(self._start_anew)
+        self._in_live = 0
+        if report.set_aside:
+            self._listener(StoreNotice(NoticeKind.SET_ASIDE, report.set_aside.name))
+
+    async def maintain(self) -> None:
+        """Do what is due: compact and roll up closed hours, check the file."""
+        now = self._now()
+        if now >= self._compact_due:
+            await self._on_writer(self._store.roll_up)
+            self._in_live = 0
+            self._compact_due = next_hour(self.timezone, now) + _SETTLE_SECONDS * 1_000_000
+        elif self._in_live >= _LIVE_LIMIT:
+            await self._on_writer(self._store.compact)
+            self._in_live = 0
+        if time.monotonic() >= self._check_due:
+            self._check_due = time.monotonic() + _CHECK_EVERY.total_seconds()
+            await self._check()
+
+    async def _check(self) -> None:
+        """Look for damage, on a reader so that rows are stored meanwhile."""
+        wrong = await self.read(lambda reader: health.quick_check(reader.connection))
+        if wrong:
+            await self._replace(StoreDamaged(wrong))
+        else:
+            self._listener(StoreNotice(NoticeKind.CHECKED))
+
+    async def close(self) -> None:
+        """Flush, end the run and close. Rows that cannot be stored even now are counted as lost."""
+        if self._closed:
+            return
+        self._closed = True
+        if not await self.flush():
+            _LOGGER.error("%d rows could not be stored before closing", len(self._waiting))
+            self._store.counters.dropped += len(self._waiting)
+        await self._close_readers()
+        try:
+            await self._on_writer(self._store.close)
+        except StoreError as error:
+            _LOGGER.error("The store could not be closed orderly: %s", error)
+        self._writer.shutdown(wait=False)
+        self._reading.shutdown(wait=False)
+
+    async def _close_readers(self) -> None:
+        readers, self._all_readers = self._all_readers, []
+        self._readers = threading.local()
+
+        def close_all() -> None:
+            for reader in readers:
+                reader.close()
+
+        await self._on_writer(close_all)
+
+    async def write[T](self, work: Callable[[SqliteStore], T]) -> T:
+        """Run `work` with the store on the writer's thread."""
+        return await self._on_writer(work, self._store)
+
+    async def read[T](self, work: Callable[[StoreReader], T]) -> T:
+        """Run `work` with a reader on a reading thread; writing goes on meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(self._reading, self._read, work)
+
+    def _read[T](self, work: Callable[[StoreReader], T]) -> T:
+        readers = self._readers
+        reader: StoreReader | None = getattr(readers, "reader", None)
+        if reader is None:
+            reader = readers.reader = self._store.reader()
+            self._all_readers.append(reader)
+        return work(reader)
+
+    async def _on_writer[**P, R](self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        def call() -> R:
+            return work(*args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._writer, call)
