@@ -70,11 +70,18 @@ def within(slots: Iterable[Slot], start: datetime, end: datetime) -> tuple[Slot,
     return tuple(slot for slot in slots if start <= slot.start < end)
 
 
-def hourly(slots: Sequence[Slot]) -> tuple[Slot, ...]:
-    """Return the means of the clock hours (UTC) that are known from begin to end."""
-    starts = sorted({_hour(slot.start) for slot in slots})
-    hours = ((start, mean(slots, start, start + HOUR, enough=1.0)) for start in starts)
-    return tuple(Slot(start, start + HOUR, value) for start, value in hours if value is not None)
+def hourly(slots: Iterable[Slot]) -> tuple[Slot, ...]:
+    """Return the means of the clock hours (UTC) that are known from begin to end, in time order."""
+    hours: dict[datetime, tuple[timedelta, float]] = {}
+    for slot in slots:
+        start = slot.start
+        while start < slot.end:
+            hour = _hour(start)
+            end = min(slot.end, hour + HOUR)
+            covered, weighted = hours.get(hour, (timedelta(), 0.0))
+            hours[hour] = (covered + (end - start), weighted + (end - start) / HOUR * slot.value)
+            start = end
+    return tuple(Slot(hour, hour + HOUR, hours[hour][1]) for hour in sorted(hours) if hours[hour][0] == HOUR)
 
 
 def _hour(moment: datetime) -> datetime:

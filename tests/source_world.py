@@ -1,0 +1,129 @@
+"""A world for sources without a network: a session that answers what a test says, a home, states and actions."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+import json
+from pathlib import Path
+from typing import Any
+
+from custom_components.strata.sources.base import EntityOrigin, EntityState, Home, Json, SourceNoData
+from custom_components.strata.sources.fetch import HttpContext
+
+FIXTURES = Path(__file__).parent / "fixtures"
+NOW = datetime(2026, 11, 20, 18, 5, tzinfo=UTC)
+BERLIN = Home(latitude=52.52, longitude=13.41, country="DE", currency="EUR", timezone="Europe/Berlin")
+LONDON = Home(latitude=51.5, longitude=-0.12, country="GB", currency="GBP", timezone="Europe/London")
+SYDNEY = Home(latitude=-33.87, longitude=151.21, country="AU", currency="AUD", timezone="Australia/Sydney")
+
+
+def recorded(path: str) -> Any:
+    """Return the decoded fixture at `path` below tests/fixtures."""
+    return json.loads((FIXTURES / path).read_text(encoding="utf-8"))
+
+
+@dataclass
+class Answer:
+    """One HTTP answer."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+
+    @classmethod
+    def of(cls, data: object) -> Answer:
+        return cls(json.dumps(data).encode())
+
+    @property
+    def content(self) -> Answer:
+        return self
+
+    async def iter_chunked(self, n: int) -> AsyncIterator[bytes]:
+        await asyncio.sleep(self.delay)
+        for begin in range(0, len(self.body), n):
+            yield self.body[begin : begin + n]
+
+
+type Route = Callable[[str], Answer]
+
+
+class FakeSession:
+    """Answers GET requests by `route`, which is given the URL, and keeps what was asked."""
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        self.asked: list[tuple[str, dict[str, str], dict[str, str]]] = []
+
+    @asynccontextmanager
+    async def get(
+        self, url: str, *, params: Mapping[str, str] | None, headers: Mapping[str, str] | None
+    ) -> AsyncIterator[Answer]:
+        self.asked.append((url, dict(params or {}), dict(headers or {})))
+        yield self.route(url)
+
+
+@dataclass
+class FakeAccess:
+    """States, origins and action answers of a home."""
+
+    states: dict[str, EntityState] = field(default_factory=dict)
+    platforms: dict[str, str] = field(default_factory=dict)
+    actions: Callable[[str, str, Mapping[str, object]], Json] | None = None
+    called: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
+
+    def add(self, entity_id: str, state: str, *, platform: str | None = None, **attributes: object) -> None:
+        if "unit" in attributes:
+            attributes["unit_of_measurement"] = attributes.pop("unit")
+        self.states[entity_id] = EntityState(
+            entity_id=entity_id, state=state, attributes=attributes, last_updated=datetime(2026, 11, 1, tzinfo=UTC)
+        )
+        if platform:
+            self.platforms[entity_id] = platform
+
+    def state(self, entity_id: str) -> EntityState | None:
+        return self.states.get(entity_id)
+
+    def origin(self, entity_id: str) -> EntityOrigin | None:
+        platform = self.platforms.get(entity_id)
+        return EntityOrigin(platform, "entry-1") if platform else None
+
+    async def action(self, domain: str, name: str, parameters: Mapping[str, object]) -> Json:
+        self.called.append((domain, name, dict(parameters)))
+        if self.actions is None:
+            raise SourceNoData("there is no such action")
+        return self.actions(domain, name, parameters)
+
+
+def by_path(answers: Mapping[str, Answer]) -> Route:
+    """Return a route that answers by the part of the URL that is found in it; anything else is 404."""
+
+    def route(url: str) -> Answer:
+        return next((answer for part, answer in answers.items() if part in url), Answer(status=404))
+
+    return route
+
+
+def world(
+    route: Route = lambda url: Answer(status=404),
+    *,
+    home: Home = BERLIN,
+    access: FakeAccess | None = None,
+    now: datetime = NOW,
+    timeout: float = 1.0,
+    **more: Any,
+) -> tuple[HttpContext, FakeSession]:
+    """Return a context over a session that answers by `route`, and that session."""
+    session = FakeSession(route)
+    context = HttpContext(
+        session,
+        "https://source.test",
+        home=home,
+        access=access or FakeAccess(),
+        now=lambda: now,
+        timeout=timeout,
+        **more,
+    )
+    return context, session
