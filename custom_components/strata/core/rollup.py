@@ -191,15 +191,11 @@ def rollup(
     kind = Kind(kind)
     edges = np.asarray(buckets, np.int64)
     moments = np.asarray(times, np.int64)
-    names: tuple[str, ...] = ()
-    if kind is Kind.TEXT:
-        numbers, carried, names = _codes(values, carry)
-    else:
-        numbers, carried = np.asarray(values, np.float64), _number(carry)
+    numbers, carried, names = _numbers(kind, values, carry)
     real = np.ones(len(moments), bool) if samples is None else np.asarray(samples, bool)
+    starts_new = np.zeros(len(moments), bool) if cycles is None else np.asarray(cycles, bool)
     _check(edges, moments, numbers, real)
     inside = (moments >= edges[0]) & (moments < edges[-1])
-    starts_new = np.zeros(len(moments), bool) if cycles is None else np.asarray(cycles, bool)
     if not inside.all():
         moments, numbers, real, starts_new = (a[inside] for a in (moments, numbers, real, starts_new))
     segments = _segments(moments, numbers, edges, carried if in_force else np.nan)
@@ -209,29 +205,40 @@ def rollup(
     columns: dict[str, Column] = {
         "n": sample.count(),
         "covered": segments.total(np.where(segments.in_force, segments.duration, 0)),
+        **_own_columns(kind, segments, sample, monotonic=monotonic),
     }
-    states = NO_STATES
-    match kind:
-        case Kind.MEASUREMENT:
-            columns |= _measurement(segments, sample)
-        case Kind.METER:
-            columns |= sample.meter(monotonic=monotonic)
-        case Kind.ON_OFF:
-            on = np.where(segments.in_force & (segments.value != 0), segments.duration, 0)
-            columns |= {"on": segments.total(on), "transitions": sample.transitions()}
-            columns |= {"first": segments.ends_of(last=False), "last": segments.ends_of(last=True)}
-        case Kind.TEXT:
-            columns |= {"transitions": sample.transitions()}
-            columns |= {
-                "first": _as_codes(segments.ends_of(last=False)),
-                "last": _as_codes(segments.ends_of(last=True)),
-            }
-            states = _state_time(segments)
+    states = _state_time(segments) if kind is Kind.TEXT else NO_STATES
     return Rollup(kind, edges[:-1], edges[1:], columns, states, names)
 
 
-def _number(carry: float | str | None) -> float:
-    return np.nan if carry is None else float(carry)
+def _own_columns(kind: Kind, segments: _Segments, sample: _Samples, *, monotonic: bool) -> dict[str, Column]:
+    match kind:
+        case Kind.MEASUREMENT:
+            return _measurement(segments, sample)
+        case Kind.METER:
+            return sample.meter(monotonic=monotonic)
+        case Kind.ON_OFF:
+            on = np.where(segments.in_force & (segments.value != 0), segments.duration, 0)
+            return {
+                "on": segments.total(on),
+                "transitions": sample.transitions(),
+                "first": segments.ends_of(last=False),
+                "last": segments.ends_of(last=True),
+            }
+        case Kind.TEXT:
+            return {
+                "transitions": sample.transitions(),
+                "first": _as_codes(segments.ends_of(last=False)),
+                "last": _as_codes(segments.ends_of(last=True)),
+            }
+
+
+def _numbers(
+    kind: Kind, values: ArrayLike | Sequence[str | None], carry: float | str | None
+) -> tuple[Floats, float, tuple[str, ...]]:
+    if kind is Kind.TEXT:
+        return _codes(values, carry)
+    return np.asarray(values, np.float64), np.nan if carry is None else float(carry), ()
 
 
 def _check(edges: Ints, moments: Ints, numbers: Floats, real: Bools) -> None:
