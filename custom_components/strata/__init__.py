@@ -1,0 +1,162 @@
+"""Outside context in, history kept in layers, insight out."""
+
+from pathlib import Path
+
+from homeassistant.const import EVENT_CORE_CONFIG_UPDATE, EVENT_HOMEASSISTANT_FINAL_WRITE
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
+from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.typing import ConfigType
+
+from .const import DOMAIN, LOGGER, PLATFORMS, STORE_FILE, STORE_FOLDER, TITLE
+from .core.filter import IngestFilter
+from .entity import ranked_identifier
+from .fetching import QUOTAS, Quotas
+from .ingest import Ingest
+from .issues import async_clear_store_too_new, async_report_notice, async_report_store_too_new
+from .last_good import async_remove_last_good
+from .runtime import StrataConfigEntry, StrataData, ladder_of, supervise
+from .services import async_setup_services
+from .source_set import SourceSet
+from .store.base import StoreError, StoreNotice, StoreTooNew
+from .store.worker import StoreWorker
+from .store_coordinator import StoreCoordinator
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Register the actions, which are there whether or not the hub is set up."""
+    hass.data[QUOTAS] = Quotas(hass)
+    await hass.data[QUOTAS].async_load()
+    async_setup_services(hass)
+    return True
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bool:
+    """Open the store, then start what writes to it."""
+    worker = await _open_store(hass, entry)
+    device = dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id,
+        identifiers={(DOMAIN, entry.entry_id)},
+        name=entry.title,
+        manufacturer=TITLE,
+        entry_type=dr.DeviceEntryType.SERVICE,
+    )
+    entry.runtime_data = data = StrataData(
+        worker=worker,
+        ingest=Ingest(hass, worker, IngestFilter.from_options(entry.options)),
+        source_set=SourceSet(hass, entry, worker),
+        store=StoreCoordinator(hass, entry, worker),
+        options=entry.options,
+        hub_device_id=device.id,
+        writer=entry.async_create_background_task(hass, supervise("store's writer", worker.run), f"{DOMAIN} writer"),
+    )
+    data.ingest.async_start()
+    await data.source_set.async_follow()
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.async_create_background_task(hass, data.store.async_refresh(), f"{DOMAIN} store size")
+    _listen(hass, entry)
+    return True
+
+
+async def _open_store(hass: HomeAssistant, entry: StrataConfigEntry) -> StoreWorker:
+    """Open the store in the configuration folder.
+
+    Raises:
+        ConfigEntryError: only another version can read the file.
+        ConfigEntryNotReady: it cannot be opened now, for instance because the disk is full.
+    """
+
+    @callback
+    def listener(notice: StoreNotice) -> None:
+        async_report_notice(hass, notice)
+
+    worker = StoreWorker(
+        Path(hass.config.path(STORE_FOLDER, STORE_FILE)),
+        timezone=hass.config.time_zone,
+        listener=listener,
+        ladder=ladder_of(entry.options),
+    )
+    try:
+        await worker.open()
+    except StoreTooNew as error:
+        await worker.close()
+        async_report_store_too_new(hass, str(error))
+        raise ConfigEntryError(
+            translation_domain=DOMAIN,
+            translation_key="store_too_new",
+            translation_placeholders={"reason": str(error)},
+        ) from error
+    except StoreError as error:
+        await worker.close()
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN,
+            translation_key="store_failed",
+            translation_placeholders={"reason": str(error)},
+        ) from error
+    async_clear_store_too_new(hass)
+    return worker
+
+
+@callback
+def _listen(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
+    """Follow what changes while the hub runs, and the end of Home Assistant."""
+    data = entry.runtime_data
+
+    @callback
+    def home_changed(_event: Event) -> None:
+        # Place and currency are read anew for each fetch; only the store keeps a clock of its own.
+        data.worker.timezone = hass.config.time_zone
+
+    async def final_write(_event: Event) -> None:
+        data.ingest.async_stop()
+        await data.worker.close()
+
+    entry.async_on_unload(hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, home_changed))
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_FINAL_WRITE, final_write))
+    entry.async_on_unload(entry.add_update_listener(_async_updated))
+
+
+async def _async_updated(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
+    """Apply changed options and subentries; nothing else is touched and nothing is reloaded."""
+    data = entry.runtime_data
+    if entry.options != data.options:
+        data.options = entry.options
+        data.ingest.async_set_filter(IngestFilter.from_options(entry.options))
+        data.worker.ladder = ladder_of(entry.options)
+    await data.source_set.async_follow()
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bool:
+    """End everything in the order in which it feeds on each other; what waits is stored."""
+    if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        return False
+    data = entry.runtime_data
+    data.ingest.async_stop()
+    await data.source_set.async_stop()
+    data.writer.cancel()
+    await data.worker.close()
+    return True
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
+    """Forget the sources' last readings; the recorded history stays where it is."""
+    for subentry_id in entry.subentries:
+        await async_remove_last_good(hass, subentry_id)
+    LOGGER.info(
+        "The recorded history stays in %s; delete that folder if it is no longer wanted",
+        hass.config.path(STORE_FOLDER),
+    )
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: StrataConfigEntry, device: dr.DeviceEntry
+) -> bool:
+    """Allow removing a device that nothing stands behind any more."""
+    source_set = entry.runtime_data.source_set
+    in_use = {(DOMAIN, entry.entry_id), *((DOMAIN, subentry_id) for subentry_id in entry.subentries)}
+    in_use |= {
+        ranked_identifier(entry.entry_id, key) for key, role in source_set.ranked.items() if len(role.sources) > 1
+    }
+    return not device.identifiers & in_use

@@ -1,0 +1,70 @@
+"""Binary sensors: the yes-or-no metrics of every role, and whether each source answers."""
+
+from typing import cast, override
+
+from homeassistant.components.binary_sensor import BinarySensorEntity
+from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import SourceCoordinator
+from .entity import StrataMetricEntity, StrataSourceEntity
+from .ranking import RankedRole
+from .runtime import StrataConfigEntry
+from .source_set import Speaker, shown_metrics
+from .sources.base import Metric, Snapshot
+
+PARALLEL_UPDATES = 0
+
+ATTR_FAILURE = "failure"
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: StrataConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the binary sensors of every source there is and is to come."""
+
+    @callback
+    def add(speaker: Speaker) -> None:
+        sensors: list[BinarySensorEntity] = [
+            MetricBinarySensor(entry, speaker, metric) for metric in shown_metrics(speaker) if metric.binary
+        ]
+        if isinstance(speaker, RankedRole):
+            async_add_entities(sensors)
+            return
+        async_add_entities([*sensors, HealthySensor(entry, speaker)], config_subentry_id=speaker.subentry_id)
+
+    entry.runtime_data.source_set.async_add_platform(add)
+
+
+class MetricBinarySensor(StrataMetricEntity, BinarySensorEntity):
+    """One yes-or-no metric of a role."""
+
+    def __init__(self, entry: StrataConfigEntry, speaker: Speaker, metric: Metric) -> None:
+        """Take the device class from the metric."""
+        self._attr_device_class = BinarySensorDeviceClass(metric.device_class) if metric.device_class else None
+        super().__init__(entry, speaker, metric)
+
+    @callback
+    @override
+    def _show(self, snapshot: Snapshot | None) -> None:
+        self._attr_is_on = cast("bool | None", self.metric.value(snapshot)) if snapshot else None
+
+
+class HealthySensor(StrataSourceEntity, BinarySensorEntity):
+    """Whether the source answered the last time it was asked."""
+
+    _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    coordinator: SourceCoordinator
+
+    def __init__(self, entry: StrataConfigEntry, source: SourceCoordinator) -> None:
+        """Watch `source`."""
+        super().__init__(entry, source, "healthy")
+
+    @callback
+    @override
+    def _refresh(self) -> None:
+        self._attr_is_on = self.coordinator.health.healthy
+        self._attr_extra_state_attributes = {ATTR_FAILURE: self.coordinator.health.failure}

@@ -1,0 +1,252 @@
+"""One coordinator for every source: fetches it, keeps its last good reading, follows the clock."""
+
+from collections import deque
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+import random
+from time import monotonic
+from types import MappingProxyType
+from typing import Any, override
+
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.helpers.event import async_track_point_in_utc_time, async_track_state_change_event
+from homeassistant.helpers.start import async_at_started
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util import dt as dt_util
+
+from .const import CONF_OPTIONS, CONF_PROVIDER, CONF_RANK, DOMAIN, LOGGER
+from .core.model import FieldValue
+from .fetching import SourceBroken, async_fetch, failure_key
+from .health import OK, Fetch, Health
+from .home import home_of
+from .issues import async_clear_source_issues, async_report_unauthorized
+from .last_good import Kept, LastGood
+from .recording import Recorder, plausible
+from .runtime import StrataConfigEntry
+from .sources.base import Provider, Reading, Role, Snapshot, SourceError, SourceUnauthorized
+from .sources.fetch import Backoff, Call
+from .store.worker import StoreWorker
+
+JITTER_SHARE = 0.1
+LONGEST_JITTER = timedelta(minutes=5)
+"""Homes must not all ask in the same second: up to a tenth of the wait, 5 minutes at most."""
+SHORTEST_WAIT = timedelta(seconds=30)
+REQUESTS_KEPT = 200
+
+
+class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
+    """A running source.
+
+    `data` is the last good reading, from this run or an earlier one. It is served until its role
+    says that it is too old, whether or not later fetches failed.
+    """
+
+    config_entry: StrataConfigEntry
+
+    def __init__(
+        self, hass: HomeAssistant, entry: StrataConfigEntry, subentry: ConfigSubentry, role: Role, worker: StoreWorker
+    ) -> None:
+        """Make the source that `subentry` describes.
+
+        Raises:
+            KeyError: the role has no such provider.
+        """
+        self.role = role
+        self.provider: Provider = role.provider(subentry.data[CONF_PROVIDER])(subentry.data[CONF_OPTIONS])
+        self.interval = max(role.interval, self.provider.interval or timedelta())
+        super().__init__(hass, LOGGER, config_entry=entry, name=subentry.title, update_interval=self.interval)
+        self.subentry = subentry
+        self.subentry_id = subentry.subentry_id
+        self.title = subentry.title
+        self.rank = int(subentry.data.get(CONF_RANK, 1))
+        self.configuration: tuple[str, Mapping[str, Any]] = (subentry.title, MappingProxyType(dict(subentry.data)))
+        self.health = Health()
+        self.requests: deque[Call] = deque(maxlen=REQUESTS_KEPT)
+        self.implausible: dict[str, int] = {}
+        """How often a field had an impossible value."""
+        self._backoff = Backoff()
+        self._last_good = LastGood(hass, subentry.subentry_id, self.provider)
+        self._recorder = Recorder(worker, role, subentry.unique_id or subentry.subentry_id)
+        self._holds = False
+        self._unsubscribe: list[CALLBACK_TYPE] = []
+        self._unsubscribe_clock: CALLBACK_TYPE | None = None
+
+    # What it says
+
+    @property
+    def reading(self) -> Reading | None:
+        """The last good reading, however old."""
+        return self.data
+
+    @property
+    def speaker(self) -> SourceCoordinator:
+        """Who says what this source says: itself."""
+        return self
+
+    def snapshot(self) -> Snapshot | None:
+        """What values are computed from, None when there is no reading that is still good."""
+        now = dt_util.utcnow()
+        if self.data is None or not self._is_good(self.data, now):
+            return None
+        return Snapshot(reading=self.data, now=now, provider=self.provider.key, home=home_of(self.hass))
+
+    def _is_good(self, reading: Reading, now: datetime) -> bool:
+        lifetime = self.role.good_for(reading)
+        if lifetime is not None:
+            return now < reading.observed_at + lifetime
+        forecast = reading.forecasts.get(self.role.main)
+        return forecast is not None and forecast.at(now) is not None
+
+    # Its life
+
+    async def async_start(self) -> None:
+        """Take up the last good reading, then fetch in the background: never waits for the source."""
+        kept = await self._last_good.load()
+        self.data = kept.reading
+        self.health.restore(kept.turns)
+        self._follow_clock()
+        wait = self._wait_after(kept.reading) if kept.reading and self.snapshot() else timedelta()
+        self.update_interval = max(wait, SHORTEST_WAIT)
+        # Readings are stored even when the user has disabled every entity: polling needs a listener.
+        self._unsubscribe.append(self.async_add_listener(lambda: None))
+        if watched := self.provider.watched_entities():
+            self._unsubscribe.append(async_track_state_change_event(self.hass, watched, self._watched_changed))
+        if wait > timedelta():
+            return
+        if self.provider.local:
+            # Entities of other integrations come up together with us.
+            self._unsubscribe.append(async_at_started(self.hass, self._fetch_soon))
+        else:
+            self._fetch_soon()
+
+    async def async_stop(self, *, forget: bool = False) -> None:
+        """End: nothing is fetched, stored or announced any more; `forget` also drops what was kept."""
+        await self.async_shutdown()
+        while self._unsubscribe:
+            self._unsubscribe.pop()()
+        self._stop_clock()
+        if forget:
+            if self._holds:
+                self._recorder.put_gap(dt_util.utcnow())
+            async_clear_source_issues(self.hass, self.subentry_id)
+            await self._last_good.remove()
+        else:
+            await self._last_good.save(self._kept())
+
+    @callback
+    def _fetch_soon(self, _hass: HomeAssistant | None = None) -> None:
+        self.config_entry.async_create_background_task(self.hass, self.async_refresh(), f"{DOMAIN} fetch {self.title}")
+
+    @callback
+    def _watched_changed(self, _event: Event[EventStateChangedData]) -> None:
+        self.config_entry.async_create_background_task(
+            self.hass, self.async_request_refresh(), f"{DOMAIN} fetch {self.title}"
+        )
+
+    def _kept(self) -> Kept:
+        return Kept(self.data, tuple(self.health.turns(dt_util.utcnow())))
+
+    # Fetching
+
+    @override
+    async def _async_update_data(self) -> Reading | None:
+        at, began = dt_util.utcnow(), monotonic()
+        try:
+            reading = await async_fetch(self.hass, self.role, self.provider, self.requests.append)
+        except SourceError as error:
+            if self._shutdown_requested:
+                return self.data
+            raise self._failed(error, at, monotonic() - began) from error
+        if self._shutdown_requested:
+            return self.data
+        return self._succeeded(reading, at, monotonic() - began)
+
+    def _succeeded(self, reading: Reading, at: datetime, seconds: float) -> Reading:
+        self.health.add(Fetch(at, seconds, OK))
+        self._backoff.succeeded()
+        async_clear_source_issues(self.hass, self.subentry_id)
+        reading, implausible = plausible(self.role, reading)
+        for name in implausible:
+            self.implausible[name] = self.implausible.get(name, 0) + 1
+        self.data = reading
+        self.update_interval = max(self._wait_after(reading), SHORTEST_WAIT)
+        self._follow_clock(implausible)
+        self._last_good.save_later(self._kept)
+        return reading
+
+    def _failed(self, error: SourceError, at: datetime, seconds: float) -> UpdateFailed:
+        key = failure_key(error)
+        if isinstance(error, SourceBroken) and self.health.failure != key:
+            LOGGER.error("The provider of %s has an error", self.title, exc_info=error.__cause__)
+        self.health.add(Fetch(at, seconds, key, str(error)))
+        if isinstance(error, SourceUnauthorized):
+            async_report_unauthorized(self.hass, self.config_entry.entry_id, self.subentry)
+        self._last_good.save_later(self._kept)
+        # The frame announces a change of success to entities; a failure that lasts changes only their attributes.
+        return UpdateFailed(
+            translation_domain=DOMAIN,
+            translation_key=key,
+            translation_placeholders={"reason": str(error)},
+            retry_after=self._backoff.failed(error).total_seconds(),
+        )
+
+    def _wait_after(self, reading: Reading) -> timedelta:
+        """How long until the next fetch, spread so that homes do not ask all at once."""
+        now = dt_util.utcnow()
+        if (due := self.provider.next_fetch(now, reading)) is not None:
+            # Providers that know when there is news spread it themselves.
+            return max(due - now, timedelta())
+        wait = max(reading.fetched_at + self.interval - now, timedelta())
+        return wait + random.random() * min(wait * JITTER_SHARE, LONGEST_JITTER)
+
+    # The clock
+
+    @callback
+    def _follow_clock(self, implausible: Mapping[str, FieldValue] | None = None) -> None:
+        """Store what holds now, and come back when that changes without a fetch."""
+        self._stop_clock()
+        if self.data is None:
+            return
+        now = dt_util.utcnow()
+        snapshot = self.snapshot()
+        if snapshot is not None:
+            self._recorder.put(snapshot, implausible)
+            self._holds = True
+        elif self._holds:
+            self._recorder.put_gap(self._ended(self.data, now))
+            self._holds = False
+        if (change := self._next_change(self.data, now)) is not None:
+            self._unsubscribe_clock = async_track_point_in_utc_time(self.hass, self._clock_moved, change)
+
+    @callback
+    def _stop_clock(self) -> None:
+        if self._unsubscribe_clock is not None:
+            self._unsubscribe_clock()
+            self._unsubscribe_clock = None
+
+    @callback
+    def _clock_moved(self, _now: datetime) -> None:
+        self._unsubscribe_clock = None
+        self._follow_clock()
+        self.async_update_listeners()
+
+    def _next_change(self, reading: Reading, now: datetime) -> datetime | None:
+        """The next slot border, or the end of the reading."""
+        moments: list[datetime] = []
+        lifetime = self.role.good_for(reading)
+        if lifetime is not None:
+            moments.append(reading.observed_at + lifetime)
+        if self.role.slot_bound or lifetime is None:
+            for forecast in reading.forecasts.values():
+                moments.extend(border for slot in forecast.slots for border in (slot.start, slot.end))
+        return min((moment for moment in moments if moment > now), default=None)
+
+    def _ended(self, reading: Reading, now: datetime) -> datetime:
+        """When the reading stopped being good, at the latest `now`."""
+        lifetime = self.role.good_for(reading)
+        if lifetime is not None:
+            return min(reading.observed_at + lifetime, now)
+        forecast = reading.forecasts.get(self.role.main)
+        ends = [slot.end for slot in forecast.slots if slot.end <= now] if forecast else []
+        return max(ends, default=now)

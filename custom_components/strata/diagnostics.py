@@ -1,0 +1,98 @@
+"""Diagnostics: everything that helps to understand a fault, and nothing that is secret."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from homeassistant.components.diagnostics import REDACTED, async_redact_data
+from homeassistant.const import CONF_LATITUDE, CONF_LONGITUDE
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
+from homeassistant.util import dt as dt_util
+
+from .const import CONF_OPTIONS, CONF_PROVIDER, CONF_ROLE, DOMAIN
+from .coordinator import SourceCoordinator
+from .last_good import reading_as_json
+from .runtime import StrataConfigEntry
+from .sources import role as role_of
+from .sources.base import ParamKind
+
+TO_REDACT = {CONF_LATITUDE, CONF_LONGITUDE}
+
+
+async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: StrataConfigEntry) -> dict[str, Any]:
+    """Return diagnostics of the hub and all its sources."""
+    data = entry.runtime_data
+    return {
+        "options": dict(entry.options),
+        "subentries": [_subentry(dict(subentry.as_dict())) for subentry in entry.subentries.values()],
+        "store": {
+            "sizes": asdict(data.store.data) if data.store.data else None,
+            "counters": asdict(data.worker.counters),
+            "keep_days": {tier.name: tier.keep.days for tier in data.worker.ladder.tiers if tier.keep},
+            "timezone": data.worker.timezone,
+        },
+        "ingest": data.ingest.counters,
+        "sources": {subentry_id: _source(source) for subentry_id, source in data.sources.items()},
+        "ranked": {
+            key: {
+                "sources": [source.subentry_id for source in role.sources],
+                "speaker": role.speaker.subentry_id if role.speaker else None,
+            }
+            for key, role in data.source_set.ranked.items()
+        },
+    }
+
+
+async def async_get_device_diagnostics(
+    hass: HomeAssistant, entry: StrataConfigEntry, device: dr.DeviceEntry
+) -> dict[str, Any]:
+    """Return diagnostics of one source; of the hub's own device those of everything."""
+    for subentry_id, source in entry.runtime_data.sources.items():
+        if (DOMAIN, subentry_id) in device.identifiers:
+            return _source(source)
+    return await async_get_config_entry_diagnostics(hass, entry)
+
+
+def _source(source: SourceCoordinator) -> dict[str, Any]:
+    now = dt_util.utcnow()
+    reading = source.reading
+    return {
+        "title": source.title,
+        "role": source.role.key,
+        "provider": source.provider.key,
+        "rank": source.rank,
+        "healthy": source.health.healthy,
+        "failure": source.health.failure,
+        "consecutive_failures": source.health.consecutive_failures,
+        "uptime": source.health.uptime(now),
+        "interval_seconds": source.interval.total_seconds(),
+        "wait_seconds": source.update_interval.total_seconds() if source.update_interval else None,
+        "available": source.snapshot() is not None,
+        "implausible": dict(source.implausible),
+        "reading": reading_as_json(reading) if reading else None,
+        "fetches": [asdict(fetch) for fetch in source.health.fetches],
+        "requests": [asdict(request) for request in source.requests],
+    }
+
+
+def _subentry(subentry: dict[str, Any]) -> dict[str, Any]:
+    """Return a subentry without the values of its secret parameters."""
+    data = dict(subentry["data"])
+    options: Mapping[str, Any] = data.get(CONF_OPTIONS, {})
+    secrets = _secret_keys(data.get(CONF_ROLE, ""), data.get(CONF_PROVIDER, ""))
+    data[CONF_OPTIONS] = {
+        # What an unknown provider's parameters mean is unknown too.
+        key: REDACTED if secrets is None or key in secrets else value
+        for key, value in options.items()
+    }
+    redacted: dict[str, Any] = async_redact_data({**subentry, "data": data}, TO_REDACT)
+    return redacted
+
+
+def _secret_keys(role: str, provider: str) -> set[str] | None:
+    try:
+        params = role_of(role).provider(provider).params
+    except KeyError:
+        return None
+    return {param.key for param in params if param.kind is ParamKind.SECRET}

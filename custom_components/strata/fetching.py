@@ -1,0 +1,117 @@
+"""One fetch of one source, in the form and afterwards: timeout, and what each failure is called."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.storage import Store
+from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
+
+from .const import BASE_URLS, DOMAIN
+from .home import HomeAssistantAccess, home_of
+from .sources.base import (
+    Context,
+    ParamKind,
+    Provider,
+    Reading,
+    Role,
+    SourceBadAnswer,
+    SourceError,
+    SourceNoData,
+    SourceRateLimited,
+    SourceUnauthorized,
+    SourceUnreachable,
+)
+from .sources.fetch import Call, HttpContext
+from .sources.quota import QuotaBook
+
+FETCH_TIMEOUT = 30
+"""Seconds for all requests of one fetch together; a single request has a shorter limit of its own."""
+QUOTA_SAVE_DELAY = 60
+
+
+class SourceBroken(SourceError):
+    """The provider itself went wrong; `__cause__` is what it raised."""
+
+
+_FAILURE_KEYS: dict[type[SourceError], str] = {
+    SourceUnreachable: "cannot_connect",
+    SourceUnauthorized: "invalid_auth",
+    SourceRateLimited: "rate_limited",
+    SourceNoData: "no_data",
+    SourceBadAnswer: "bad_answer",
+    SourceBroken: "unknown",
+}
+
+
+def failure_key(error: SourceError) -> str:
+    """Return the translation key of a failure."""
+    return next((key for kind, key in _FAILURE_KEYS.items() if isinstance(error, kind)), "unknown")
+
+
+class Quotas:
+    """Counts the requests of all sources together, over restarts too."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Begin with an empty book; `async_load` adds what earlier runs counted."""
+        self.book = QuotaBook(dt_util.utcnow)
+        self._store: Store[dict[str, Any]] = Store(hass, 1, f"{DOMAIN}.quota", private=True)
+
+    async def async_load(self) -> None:
+        """Add what was counted before the restart."""
+        self.book.load(await self._store.async_load())
+
+    @callback
+    def async_save_later(self) -> None:
+        """Write in a while, and at the latest when Home Assistant stops."""
+        self._store.async_delay_save(self.dump, QUOTA_SAVE_DELAY)
+
+    def dump(self) -> dict[str, Any]:
+        """Return what has been counted, as JSON."""
+        return cast("dict[str, Any]", self.book.dump())
+
+
+QUOTAS: HassKey[Quotas] = HassKey(f"{DOMAIN}.quotas")
+
+
+def open_context(hass: HomeAssistant, role: Role, provider: Provider, on_call: Callable[[Call], None]) -> Context:
+    """Return what `provider` may see of the world; `on_call` is told of each request."""
+    base_url = hass.data.get(BASE_URLS, {}).get(f"{role.key}.{provider.key}", provider.base_url)
+    secrets = [str(provider.options.get(param.key)) for param in provider.params if param.kind is ParamKind.SECRET]
+    return HttpContext(
+        async_get_clientsession(hass),
+        base_url,
+        home=home_of(hass),
+        access=HomeAssistantAccess(hass),
+        now=dt_util.utcnow,
+        book=hass.data[QUOTAS].book,
+        quota=provider.quota,
+        key=" ".join(secrets),
+        on_call=on_call,
+    )
+
+
+async def async_fetch(
+    hass: HomeAssistant, role: Role, provider: Provider, on_call: Callable[[Call], None] = lambda call: None
+) -> Reading:
+    """Return the provider's present reading.
+
+    Raises:
+        SourceError: one of its subclasses, by what went wrong.
+    """
+    context = open_context(hass, role, provider, on_call)
+    try:
+        async with asyncio.timeout(FETCH_TIMEOUT):
+            return await provider.fetch(context)
+    except SourceError:
+        raise
+    except TimeoutError as error:
+        raise SourceUnreachable(f"no complete answer within {FETCH_TIMEOUT} s") from error
+    except Exception as error:
+        raise SourceBroken(f"{type(error).__name__} in provider {provider.key}") from error
+    finally:
+        if provider.quota is not None:
+            hass.data[QUOTAS].async_save_later()

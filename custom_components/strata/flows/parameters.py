@@ -1,0 +1,84 @@
+"""A provider's parameters as form fields, and what was entered as options."""
+
+from collections.abc import Callable, Mapping
+import re
+from typing import Any
+
+from homeassistant.const import CONF_LATITUDE, CONF_LONGITUDE
+from homeassistant.helpers import selector as sel
+import probatio
+
+from ..home import COORDINATE_DECIMALS
+from ..sources.base import Home, Options, Param, ParamKind, Provider
+
+
+def _select(param: Param) -> sel.Selector[Any]:
+    config = sel.SelectSelectorConfig(options=list(param.choices), mode=sel.SelectSelectorMode.DROPDOWN)
+    if param.translated:
+        config["translation_key"] = param.key
+    return sel.SelectSelector(config)
+
+
+def _number(param: Param) -> sel.Selector[Any]:
+    config = sel.NumberSelectorConfig(mode=sel.NumberSelectorMode.BOX, step="any")
+    if param.minimum is not None:
+        config["min"] = param.minimum
+    if param.maximum is not None:
+        config["max"] = param.maximum
+    return sel.NumberSelector(config)
+
+
+_FIELDS: dict[ParamKind, Callable[[Param], sel.Selector[Any]]] = {
+    ParamKind.SELECT: _select,
+    ParamKind.TEXT: lambda param: sel.TextSelector(),
+    ParamKind.SECRET: lambda param: sel.TextSelector(sel.TextSelectorConfig(type=sel.TextSelectorType.PASSWORD)),
+    ParamKind.NUMBER: _number,
+    ParamKind.BOOLEAN: lambda param: sel.BooleanSelector(),
+    ParamKind.ENTITY: lambda param: sel.EntitySelector(sel.EntitySelectorConfig(domain=list(param.domains))),
+    ParamKind.LATITUDE_LONGITUDE: lambda param: sel.LocationSelector(sel.LocationSelectorConfig(radius=False)),
+}
+
+
+def schema(provider: type[Provider], home: Home, current: Options | None) -> probatio.Schema:
+    """Return the form of a provider's parameters.
+
+    It proposes what is configured now (`current`), else what suits the home. A secret is never
+    shown again: where there is one already, leaving its field empty keeps it.
+    """
+    fields: dict[Any, sel.Selector[Any]] = {}
+    for param in provider.params:
+        kept_secret = param.kind is ParamKind.SECRET and current is not None and param.key in current
+        marker = probatio.Required if param.required and not kept_secret else probatio.Optional
+        name = probatio.Secret(param.key) if param.kind is ParamKind.SECRET else param.key
+        proposed = None if kept_secret else _proposed(param, home, current)
+        description = None if proposed is None else {"suggested_value": proposed}
+        fields[marker(name, description=description)] = _FIELDS[param.kind](param)
+    return probatio.Schema(fields)
+
+
+def _proposed(param: Param, home: Home, current: Options | None) -> object | None:
+    return param.default(home) if current is None else current.get(param.key)
+
+
+def options_from(
+    provider: type[Provider], user_input: Mapping[str, Any], current: Options | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the options that were entered, and the errors by parameter."""
+    options: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for param in provider.params:
+        value = user_input.get(param.key)
+        if value in (None, "") and param.kind is ParamKind.SECRET and current is not None:
+            value = current.get(param.key)
+        if value in (None, ""):
+            continue
+        options[param.key] = _cleaned(param, value)
+        if param.pattern is not None and re.fullmatch(param.pattern, options[param.key]) is None:
+            errors[param.key] = "invalid_format"
+    return options, errors
+
+
+def _cleaned(param: Param, value: Any) -> Any:
+    if param.kind is ParamKind.LATITUDE_LONGITUDE:
+        return {key: round(value[key], COORDINATE_DECIMALS) for key in (CONF_LATITUDE, CONF_LONGITUDE)}
+    return value.strip() if isinstance(value, str) else value

@@ -1,0 +1,241 @@
+"""The one form of all sources: role, provider, parameters, a test fetch that is shown, done."""
+
+from typing import Any
+
+from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.helpers import selector as sel
+from homeassistant.helpers.translation import async_get_translations
+from homeassistant.util import dt as dt_util
+import probatio
+
+from ..const import (
+    CONF_OPTIONS,
+    CONF_PROVIDER,
+    CONF_RANK,
+    CONF_ROLE,
+    DOMAIN,
+    LOGGER,
+    SUBENTRY_SOURCE,
+)
+from ..fetching import SourceBroken, async_fetch, failure_key
+from ..home import home_of
+from ..recording import plausible
+from ..sources import ROLES, role as role_of
+from ..sources.base import Options, ParamKind, Provider, Reading, Role, Snapshot, SourceError
+from . import parameters
+
+LAST_RANK = 99
+
+
+class SourceFlow(ConfigSubentryFlow):
+    """Add a source, or change one; its role stays what it is."""
+
+    _role: Role
+    _provider_type: type[Provider]
+    _provider: Provider
+    _reading: Reading
+
+    # Role and provider
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Choose what the source is about."""
+        if user_input is not None:
+            self._role = role_of(user_input[CONF_ROLE])
+            return await self.async_step_provider()
+        roles = _choice(CONF_ROLE, [role.key for role in ROLES])
+        return self.async_show_form(step_id="user", data_schema=probatio.Schema({probatio.Required(CONF_ROLE): roles}))
+
+    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Change provider or parameters of a source that is there."""
+        try:
+            self._role = role_of(self._get_reconfigure_subentry().data[CONF_ROLE])
+        except KeyError:
+            return self.async_abort(reason="unknown_role")
+        return await self.async_step_provider()
+
+    async def async_step_provider(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Choose where its readings come from."""
+        errors: dict[str, str] = {}
+        placeholders: dict[str, str] = {}
+        if user_input is not None:
+            self._provider_type = self._role.provider(user_input[CONF_PROVIDER])
+            if self._provider_type.params:
+                return await self.async_step_parameters()
+            if await self._try({}, errors, placeholders):
+                return await self.async_step_preview()
+        ordered = _in_order(self._role, self.hass.config.country)
+        current = self._current
+        proposed = current.data[CONF_PROVIDER] if current else None
+        key = probatio.Required(CONF_PROVIDER, default=proposed if proposed in ordered else ordered[0])
+        return self.async_show_form(
+            step_id="provider",
+            data_schema=probatio.Schema({key: _choice(CONF_PROVIDER, ordered)}),
+            errors=errors,
+            description_placeholders=placeholders,
+        )
+
+    # Parameters
+
+    async def async_step_parameters(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Fill in what the provider needs to know; a test fetch checks it."""
+        errors: dict[str, str] = {}
+        placeholders: dict[str, str] = {}
+        current = self._current_options()
+        if user_input is not None:
+            options, errors = parameters.options_from(self._provider_type, user_input, current)
+            if not errors and await self._try(options, errors, placeholders):
+                return await self.async_step_preview()
+        schema = parameters.schema(self._provider_type, home_of(self.hass), current)
+        if user_input is not None:
+            secrets = {param.key for param in self._provider_type.params if param.kind is ParamKind.SECRET}
+            schema = self.add_suggested_values_to_schema(
+                schema, {key: value for key, value in user_input.items() if key not in secrets}
+            )
+        return self.async_show_form(
+            step_id=parameters_step(self._role, self._provider_type),
+            data_schema=schema,
+            errors=errors,
+            description_placeholders=placeholders,
+        )
+
+    async def _try(self, options: Options, errors: dict[str, str], placeholders: dict[str, str]) -> bool:
+        """Fetch once with `options`; say in `errors` why there is no reading."""
+        self._provider = self._provider_type(options)
+        if self._unique_id in self._taken_ids():
+            errors["base"] = "already_configured"
+            return False
+        try:
+            reading = await async_fetch(self.hass, self._role, self._provider)
+        except SourceError as error:
+            if isinstance(error, SourceBroken):
+                LOGGER.error("The provider %s has an error", self._provider.key, exc_info=error.__cause__)
+            errors["base"] = failure_key(error)
+            placeholders["reason"] = str(error)
+            return False
+        self._reading, _ = plausible(self._role, reading)
+        return True
+
+    # Preview
+
+    async def async_step_preview(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Show what the source says and save it."""
+        others = self._others()
+        if user_input is not None:
+            return await self._save(int(user_input.get(CONF_RANK, self._rank(others))))
+        fields: dict[Any, Any] = {}
+        if others:
+            number = sel.NumberSelectorConfig(min=1, max=LAST_RANK, step=1, mode=sel.NumberSelectorMode.BOX)
+            fields[probatio.Required(CONF_RANK, default=self._rank(others))] = sel.NumberSelector(number)
+        forecast = self._reading.forecasts.get(self._role.main)
+        placeholders = {"title": await self._title(), "value": self._value()}
+        if forecast and forecast.slots:
+            until = dt_util.as_local(forecast.slots[-1].end)
+            placeholders |= {"slots": str(len(forecast.slots)), "until": until.strftime("%Y-%m-%d %H:%M")}
+        return self.async_show_form(
+            step_id="preview_forecast" if "slots" in placeholders else "preview",
+            data_schema=probatio.Schema(fields),
+            description_placeholders=placeholders,
+        )
+
+    async_step_preview_forecast = async_step_preview
+
+    async def _save(self, rank: int) -> SubentryFlowResult:
+        data = {
+            CONF_ROLE: self._role.key,
+            CONF_PROVIDER: self._provider.key,
+            CONF_OPTIONS: dict(self._provider.options),
+            CONF_RANK: rank,
+        }
+        title = await self._title()
+        if (current := self._current) is None:
+            return self.async_create_entry(title=title, data=data, unique_id=self._unique_id)
+        return self.async_update_and_abort(
+            self._get_entry(), current, title=title, data=data, unique_id=self._unique_id
+        )
+
+    def _value(self) -> str:
+        """The role's main value as the preview shows it."""
+        snapshot = Snapshot(
+            reading=self._reading, now=dt_util.utcnow(), provider=self._provider.key, home=home_of(self.hass)
+        )
+        value = self._role.fields_at(snapshot).get(self._role.main)
+        if value is None:
+            return "–"
+        field = next(field for field in self._role.fields if field.name == self._role.main)
+        unit = field.unit or self._reading.unit or ""
+        return f"{value:.4g} {unit}".strip() if isinstance(value, float) else f"{value} {unit}".strip()
+
+    async def _title(self) -> str:
+        """Return the provider's name and what tells two of its sources apart."""
+        names = await async_get_translations(self.hass, self.hass.config.language, "selector", {DOMAIN})
+        # "Home Assistant entity" says nothing of what it is about, the name of its role does.
+        kind, key = (CONF_ROLE, self._role.key) if self._provider.local else (CONF_PROVIDER, self._provider.key)
+        name = names.get(f"component.{DOMAIN}.selector.{kind}.options.{key}", key)
+        detail = self._provider.title()
+        state = self.hass.states.get(detail) if self._provider.local else None
+        return f"{name} {state.name if state else detail}".strip()
+
+    # What is there already
+
+    @property
+    def _current(self) -> ConfigSubentry | None:
+        """The source that is changed, None when one is added."""
+        return self._get_reconfigure_subentry() if self.source == SOURCE_RECONFIGURE else None
+
+    def _current_options(self) -> Options | None:
+        current = self._current
+        if current is None or current.data[CONF_PROVIDER] != self._provider_type.key:
+            return None
+        options: Options = current.data[CONF_OPTIONS]
+        return options
+
+    @property
+    def _unique_id(self) -> str:
+        return f"{self._role.key}:{self._provider.key}:{self._provider.title()}"
+
+    def _siblings(self) -> list[ConfigSubentry]:
+        current = self._current
+        subentries = self._get_entry().get_subentries_of_type(SUBENTRY_SOURCE)
+        return [subentry for subentry in subentries if subentry is not current]
+
+    def _taken_ids(self) -> set[str | None]:
+        return {subentry.unique_id for subentry in self._siblings()}
+
+    def _others(self) -> list[ConfigSubentry]:
+        return [subentry for subentry in self._siblings() if subentry.data[CONF_ROLE] == self._role.key]
+
+    def _rank(self, others: list[ConfigSubentry]) -> int:
+        """The rank it has, for a new source the last."""
+        if (current := self._current) is not None:
+            return int(current.data[CONF_RANK])
+        return min(max((int(other.data[CONF_RANK]) for other in others), default=0) + 1, LAST_RANK)
+
+
+def parameters_step(role: Role, provider: type[Provider]) -> str:
+    """Return the id of the step that asks for a provider's parameters, so that each has its own texts."""
+    return f"{role.key}_{provider.key}"
+
+
+for _role in ROLES:
+    for _provider in _role.providers:
+        setattr(SourceFlow, f"async_step_{parameters_step(_role, _provider)}", SourceFlow.async_step_parameters)
+
+
+def _choice(key: str, options: list[str]) -> sel.SelectSelector:
+    return sel.SelectSelector(
+        sel.SelectSelectorConfig(options=options, translation_key=key, mode=sel.SelectSelectorMode.LIST)
+    )
+
+
+def _in_order(role: Role, country: str | None) -> list[str]:
+    """Return the providers: keyless before those with a key, those made for the country first."""
+
+    def order(provider: type[Provider]) -> tuple[bool, int]:
+        needs_key = any(param.kind is ParamKind.SECRET and param.required for param in provider.params)
+        if country in provider.countries:
+            return needs_key, 0
+        if provider.countries:
+            return needs_key, 3
+        return needs_key, 2 if provider.local else 1
+
+    return [provider.key for provider in sorted(role.providers, key=order)]

@@ -1,0 +1,51 @@
+"""Ways out of the issues that the user can mend."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from homeassistant.components.repairs import ConfirmRepairFlow, FlowType, RepairsFlow, RepairsFlowResult
+from homeassistant.config_entries import SOURCE_RECONFIGURE, SubentryFlowContext
+from homeassistant.core import HomeAssistant
+import probatio
+
+from .const import SUBENTRY_SOURCE
+from .issues import UNAUTHORIZED
+
+
+class UnauthorizedRepairFlow(RepairsFlow):
+    """Leads from refused credentials into the form that changes them."""
+
+    def __init__(self, data: Mapping[str, str]) -> None:
+        """Take which source it is about."""
+        super().__init__()
+        self._source = data
+
+    async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Begin."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Open the source's form; the issue goes when a fetch succeeds."""
+        if user_input is None:
+            return self.async_show_form(
+                step_id="confirm",
+                data_schema=probatio.Schema({}),
+                description_placeholders={"source": self._source["source"]},
+            )
+        entry = self.hass.config_entries.async_get_entry(self._source["entry_id"])
+        if entry is None or self._source["subentry_id"] not in entry.subentries:
+            return self.async_abort(reason="source_removed")
+        flow = await self.hass.config_entries.subentries.async_init(
+            (entry.entry_id, SUBENTRY_SOURCE),
+            context=SubentryFlowContext(source=SOURCE_RECONFIGURE, subentry_id=self._source["subentry_id"]),
+        )
+        return self.async_create_entry(data={}, next_flow=(FlowType.CONFIG_SUBENTRIES_FLOW, flow["flow_id"]))
+
+
+async def async_create_fix_flow(
+    hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
+) -> RepairsFlow:
+    """Return the flow that mends the issue."""
+    if issue_id.startswith(f"{UNAUTHORIZED}_"):
+        return UnauthorizedRepairFlow(cast("Mapping[str, str]", data))
+    return ConfirmRepairFlow()

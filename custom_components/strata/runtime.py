@@ -1,0 +1,75 @@
+"""What runs while the hub is set up, and how its background work is kept alive."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.config_entries import ConfigEntry
+
+from .const import CONF_KEEP, LOGGER
+from .store.tiers import DEFAULT_LADDER, Ladder
+
+if TYPE_CHECKING:
+    from .coordinator import SourceCoordinator
+    from .ingest import Ingest
+    from .source_set import SourceSet
+    from .store.worker import StoreWorker
+    from .store_coordinator import StoreCoordinator
+
+type StrataConfigEntry = ConfigEntry[StrataData]
+
+FIRST_RESTART_AFTER = 1.0
+LONGEST_RESTART_AFTER = 300.0
+"""Seconds between the restarts of background work that keeps failing."""
+
+
+@dataclass(kw_only=True)
+class StrataData:
+    """What runs while the hub is set up."""
+
+    worker: StoreWorker
+    ingest: Ingest
+    source_set: SourceSet
+    store: StoreCoordinator
+    options: Mapping[str, Any]
+    """The options in force."""
+    hub_device_id: str
+    writer: asyncio.Task[None]
+
+    @property
+    def sources(self) -> Mapping[str, SourceCoordinator]:
+        """The running sources by subentry id."""
+        return self.source_set.running
+
+
+def ladder_of(options: Mapping[str, Any]) -> Ladder:
+    """Return the tiers with the keeps the options ask for, in days by tier name.
+
+    Raises:
+        LadderError: they contradict each other.
+    """
+    keeps: Mapping[str, float] = options.get(CONF_KEEP, {})
+    return DEFAULT_LADDER.keeping({tier: timedelta(days=days) for tier, days in keeps.items()})
+
+
+async def supervise(
+    name: str, work: Callable[[], Awaitable[None]], *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> None:
+    """Run `work` for ever: whatever it raises is logged, and it starts again after a growing wait.
+
+    Work that ran well for longer than the longest wait starts again with the shortest one.
+    """
+    wait = FIRST_RESTART_AFTER
+    while True:
+        began = monotonic()
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - whatever it is, recording has to go on
+            LOGGER.exception("The %s stopped and starts again in about %.0f s", name, wait)
+        if monotonic() - began > LONGEST_RESTART_AFTER:
+            wait = FIRST_RESTART_AFTER
+        await sleep(wait)
+        wait = min(2 * wait, LONGEST_RESTART_AFTER)

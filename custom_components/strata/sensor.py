@@ -1,0 +1,175 @@
+"""Sensors: the metrics of every role, how each source does, and what is in the store."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import override
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import EntityCategory, UnitOfInformation, UnitOfRatio
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.typing import StateType
+from homeassistant.util import dt as dt_util
+
+from .coordinator import SourceCoordinator
+from .entity import StrataHubEntity, StrataMetricEntity, StrataSourceEntity
+from .ranking import RankedRole
+from .runtime import StrataConfigEntry
+from .source_set import Speaker, shown_metrics
+from .sources.base import Metric, Snapshot
+from .store.base import Counters, Sizes
+
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSensorDescription(SensorEntityDescription):
+    """A sensor about a source itself."""
+
+    value_fn: Callable[[SourceCoordinator], StateType | datetime]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubSensorDescription(SensorEntityDescription):
+    """A sensor about the store."""
+
+    value_fn: Callable[[Sizes, Counters], StateType]
+
+
+SOURCE_SENSORS = (
+    SourceSensorDescription(
+        key="last_update",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda source: source.reading.observed_at if source.reading else None,
+    ),
+    SourceSensorDescription(
+        key="uptime",
+        native_unit_of_measurement=UnitOfRatio.PERCENTAGE,
+        state_class=SensorStateClass.MEASUREMENT,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        suggested_display_precision=1,
+        entity_registry_enabled_default=False,
+        value_fn=lambda source: source.health.uptime(dt_util.utcnow()),
+    ),
+)
+
+HUB_SENSORS = (
+    HubSensorDescription(
+        key="store_size",
+        device_class=SensorDeviceClass.DATA_SIZE,
+        native_unit_of_measurement=UnitOfInformation.BYTES,
+        suggested_unit_of_measurement=UnitOfInformation.MEGABYTES,
+        suggested_display_precision=1,
+        state_class=SensorStateClass.MEASUREMENT,
+        value_fn=lambda sizes, counters: sizes.file_bytes,
+    ),
+    HubSensorDescription(
+        key="stored_events",
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        value_fn=lambda sizes, counters: counters.stored,
+    ),
+    HubSensorDescription(
+        key="waiting_rows",
+        state_class=SensorStateClass.MEASUREMENT,
+        entity_registry_enabled_default=False,
+        value_fn=lambda sizes, counters: counters.waiting,
+    ),
+    HubSensorDescription(
+        key="dropped_rows",
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        entity_registry_enabled_default=False,
+        value_fn=lambda sizes, counters: counters.dropped,
+    ),
+    HubSensorDescription(
+        key="flagged_rows",
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        entity_registry_enabled_default=False,
+        value_fn=lambda sizes, counters: sum(counters.flagged.values()),
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: StrataConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the sensors of the hub, and those of every source there is and is to come."""
+    async_add_entities(HubSensor(entry, description) for description in HUB_SENSORS)
+
+    @callback
+    def add(speaker: Speaker) -> None:
+        sensors: list[SensorEntity] = [
+            MetricSensor(entry, speaker, metric) for metric in shown_metrics(speaker) if not metric.binary
+        ]
+        if isinstance(speaker, RankedRole):
+            async_add_entities(sensors)
+            return
+        sensors.extend(SourceSensor(entry, speaker, description) for description in SOURCE_SENSORS)
+        async_add_entities(sensors, config_subentry_id=speaker.subentry_id)
+
+    entry.runtime_data.source_set.async_add_platform(add)
+
+
+class MetricSensor(StrataMetricEntity, SensorEntity):
+    """One metric of a role."""
+
+    def __init__(self, entry: StrataConfigEntry, speaker: Speaker, metric: Metric) -> None:
+        """Take device class, state class and precision from the metric."""
+        self._attr_device_class = SensorDeviceClass(metric.device_class) if metric.device_class else None
+        self._attr_state_class = SensorStateClass(metric.state_class) if metric.state_class else None
+        self._attr_suggested_display_precision = metric.precision
+        self._attr_options = list(metric.options) or None
+        super().__init__(entry, speaker, metric)
+
+    @callback
+    @override
+    def _show(self, snapshot: Snapshot | None) -> None:
+        reading = self.coordinator.reading
+        self._attr_native_unit_of_measurement = (
+            reading.unit if self.metric.unit_from_reading and reading else self.metric.unit
+        )
+        self._attr_native_value = self.metric.value(snapshot) if snapshot else None
+
+
+class SourceSensor(StrataSourceEntity, SensorEntity):
+    """How a source does; available whatever the source does."""
+
+    entity_description: SourceSensorDescription
+    coordinator: SourceCoordinator
+
+    def __init__(
+        self, entry: StrataConfigEntry, source: SourceCoordinator, description: SourceSensorDescription
+    ) -> None:
+        """Take what is shown from `description`."""
+        self.entity_description = description
+        super().__init__(entry, source, description.key)
+
+    @callback
+    @override
+    def _refresh(self) -> None:
+        self._attr_native_value = self.entity_description.value_fn(self.coordinator)
+
+
+class HubSensor(StrataHubEntity, SensorEntity):
+    """What is in the store."""
+
+    entity_description: HubSensorDescription
+
+    def __init__(self, entry: StrataConfigEntry, description: HubSensorDescription) -> None:
+        """Take what is shown from `description`."""
+        self.entity_description = description
+        super().__init__(entry, description.key)
+
+    @property
+    @override
+    def native_value(self) -> StateType:
+        """What the store was last measured to hold."""
+        if self.coordinator.data is None:
+            return None
+        return self.entity_description.value_fn(self.coordinator.data, self.coordinator.counters)

@@ -1,0 +1,222 @@
+"""Actions: parse, call, answer."""
+
+from datetime import datetime
+from typing import Any
+
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import config_validation as cv, device_registry as dr, service
+from homeassistant.util import dt as dt_util
+from homeassistant.util.json import JsonObjectType
+import probatio
+
+from .const import CONF_ROLE, DOMAIN
+from .coordinator import SourceCoordinator
+from .core.model import Forecast, to_micros
+from .runtime import StrataConfigEntry
+from .sources import ROLES
+from .store.base import StoreError
+from .store.tiers import DEFAULT_LADDER
+
+ATTR_TIER = "tier"
+ATTR_DRY_RUN = "dry_run"
+ATTR_SOURCE = "source"
+ATTR_FORECAST = "forecast"
+ATTR_START = "start"
+ATTR_END = "end"
+
+SERVICE_DOWNSAMPLE = "downsample"
+SERVICE_GET_CURRENT = "get_current"
+SERVICE_GET_FORECAST = "get_forecast"
+
+DOWNSAMPLED_TIERS = tuple(tier.name for tier in DEFAULT_LADDER.tiers if tier.successor)
+ROLE_KEYS = tuple(role.key for role in ROLES)
+
+DOWNSAMPLE_SCHEMA = probatio.Schema(
+    {
+        probatio.Required(ATTR_TIER): probatio.In(DOWNSAMPLED_TIERS),
+        probatio.Optional(ATTR_DRY_RUN, default=False): cv.boolean,
+    }
+)
+GET_CURRENT_SCHEMA = probatio.Schema({probatio.Optional(CONF_ROLE): probatio.In(ROLE_KEYS)})
+GET_FORECAST_SCHEMA = probatio.All(
+    probatio.Schema(
+        {
+            probatio.Optional(ATTR_SOURCE): cv.string,
+            probatio.Optional(CONF_ROLE): probatio.In(ROLE_KEYS),
+            probatio.Optional(ATTR_FORECAST): cv.string,
+            probatio.Optional(ATTR_START): cv.datetime,
+            probatio.Optional(ATTR_END): cv.datetime,
+        }
+    ),
+    cv.has_at_least_one_key(ATTR_SOURCE, CONF_ROLE),
+)
+
+
+@callback
+def async_setup_services(hass: HomeAssistant) -> None:
+    """Register the actions."""
+    service.async_register_admin_service(
+        hass, DOMAIN, SERVICE_DOWNSAMPLE, _async_downsample, DOWNSAMPLE_SCHEMA, SupportsResponse.OPTIONAL
+    )
+    hass.services.async_register(
+        DOMAIN, SERVICE_GET_CURRENT, _async_get_current, GET_CURRENT_SCHEMA, SupportsResponse.ONLY
+    )
+    hass.services.async_register(
+        DOMAIN, SERVICE_GET_FORECAST, _async_get_forecast, GET_FORECAST_SCHEMA, SupportsResponse.ONLY
+    )
+
+
+def _entry(call: ServiceCall) -> StrataConfigEntry:
+    """Return the hub.
+
+    Raises:
+        ServiceValidationError: it is not set up.
+    """
+    entry: StrataConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, None)
+    return entry
+
+
+async def _async_downsample(call: ServiceCall) -> ServiceResponse:
+    """Move what a tier has kept long enough into the next coarser one."""
+    worker = _entry(call).runtime_data.worker
+    tier: str = call.data[ATTR_TIER]
+    dry_run: bool = call.data[ATTR_DRY_RUN]
+    now = to_micros(dt_util.utcnow())
+    try:
+        await worker.flush()
+        report = await worker.write(lambda store: store.downsample(tier, now, dry_run=dry_run))
+    except StoreError as error:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="downsample_failed",
+            translation_placeholders={"tier": tier, "reason": str(error)},
+        ) from error
+    return {
+        "tier": report.tier,
+        "dry_run": report.dry_run,
+        "source_rows": report.source_rows,
+        "rows": report.rows,
+        "seconds": round(report.seconds, 3),
+        "bytes_freed": report.bytes_freed,
+        "problems": list(report.problems),
+    }
+
+
+async def _async_get_current(call: ServiceCall) -> ServiceResponse:
+    """Say what every source says now."""
+    sources = _entry(call).runtime_data.sources.values()
+    role = call.data.get(CONF_ROLE)
+    wanted = [source for source in sources if role in (None, source.role.key)]
+    return {"sources": [_current(source) for source in sorted(wanted, key=_by_role_and_rank)]}
+
+
+def _by_role_and_rank(source: SourceCoordinator) -> tuple[str, int, str]:
+    return source.role.key, source.rank, source.title
+
+
+def _current(source: SourceCoordinator) -> JsonObjectType:
+    snapshot = source.snapshot()
+    reading = source.reading
+    values: JsonObjectType = {}
+    if snapshot is not None:
+        fields = source.role.fields_at(snapshot)
+        for field in source.role.fields:
+            unit = field.unit
+            if unit is None and field.kind == "measurement":
+                unit = snapshot.reading.unit
+            values[field.name] = {"value": fields.get(field.name), "unit": unit}
+    age = (dt_util.utcnow() - reading.observed_at).total_seconds() if reading else None
+    return {
+        "source": source.subentry_id,
+        "title": source.title,
+        "role": source.role.key,
+        "provider": source.provider.key,
+        "rank": source.rank,
+        "healthy": source.health.healthy,
+        "failure": source.health.failure,
+        "available": snapshot is not None,
+        "observed_at": reading.observed_at.isoformat() if reading else None,
+        "fetched_at": reading.fetched_at.isoformat() if reading else None,
+        "age_seconds": None if age is None else round(age),
+        "estimated": reading.estimated if reading else None,
+        "attribution": reading.attribution if reading else None,
+        "values": values,
+    }
+
+
+async def _async_get_forecast(call: ServiceCall) -> ServiceResponse:
+    """Return the slots a source foresees."""
+    source = _find_source(call)
+    key: str = call.data.get(ATTR_FORECAST, source.role.main)
+    snapshot = source.snapshot()
+    if snapshot is None:
+        raise _refusal("source_has_no_reading", source=source.title)
+    forecast = snapshot.reading.forecasts.get(key)
+    if forecast is None:
+        raise _refusal("no_such_forecast", source=source.title, forecast=key)
+    start = _moment(call, ATTR_START) or snapshot.now
+    end = _moment(call, ATTR_END)
+    if end is not None and end <= start:
+        raise _refusal("end_before_start")
+    return {
+        "source": source.subentry_id,
+        "title": source.title,
+        "role": source.role.key,
+        "provider": source.provider.key,
+        "forecast": key,
+        "unit": forecast.unit,
+        "issued_at": forecast.issued_at.isoformat(),
+        "slots": _slots(forecast, start, end),
+    }
+
+
+def _slots(forecast: Forecast, start: datetime, end: datetime | None) -> list[Any]:
+    return [
+        {
+            "start": slot.start.isoformat(),
+            "end": slot.end.isoformat(),
+            "value": slot.value,
+            "unit": forecast.unit,
+        }
+        for slot in forecast.slots
+        if slot.end > start and (end is None or slot.start < end)
+    ]
+
+
+def _moment(call: ServiceCall, key: str) -> datetime | None:
+    """Return a time of the call; one without an offset is in the home's time zone."""
+    moment: datetime | None = call.data.get(key)
+    return None if moment is None else dt_util.as_utc(moment)
+
+
+def _find_source(call: ServiceCall) -> SourceCoordinator:
+    """Return the source the call names, or the one that speaks for its role.
+
+    Raises:
+        ServiceValidationError: there is none.
+    """
+    data = _entry(call).runtime_data
+    if (name := call.data.get(ATTR_SOURCE)) is not None:
+        for source in data.sources.values():
+            if name in (source.subentry_id, source.title, _device_id(call.hass, source)):
+                return source
+        raise _refusal("no_such_source", source=name)
+    role: str = call.data[CONF_ROLE]
+    sources = data.source_set.of_role(role)
+    if not sources:
+        raise _refusal("no_source_of_role", role=role)
+    return next((source for source in sources if source.snapshot() is not None), sources[0])
+
+
+def _device_id(hass: HomeAssistant, source: SourceCoordinator) -> str | None:
+    device = dr.async_get(hass).async_get_device_by_identifier(
+        (DOMAIN, source.subentry_id), source.config_entry.entry_id
+    )
+    return device.id if device else None
+
+
+def _refusal(key: str, **placeholders: str) -> ServiceValidationError:
+    return ServiceValidationError(
+        translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders or None
+    )
