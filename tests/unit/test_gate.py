@@ -232,6 +232,26 @@ def test_small_fall_and_back_stays_flagged(level: float, fallen: float) -> None:
     assert log.increase == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize(
+    ("fallen", "flag"), [(99.1, OK), (98.9, SPIKE), (95.0, SPIKE), (90.0, SPIKE), (89.9, RESET), (85.0, RESET)]
+)
+def test_how_deep_a_fall_is_a_reset(fallen: float, flag: Flag) -> None:
+    assert plain_meter().feed([100.0, fallen]) == [OK, flag]
+
+
+def test_fall_made_good_in_part_is_believed_later() -> None:
+    log = energy()
+    log.feed([24.5, 23.0, 24.0])
+    assert log.flags == [OK, OK, OK]
+
+
+def test_glitch_of_a_meter_that_has_only_begun() -> None:
+    log = energy()
+    log.feed([0.5, 0.0, 0.6])
+    assert log.flags == [OK, RESET, OK]
+    assert log.increase == pytest.approx(0.1)
+
+
 def test_small_fall_that_holds_is_believed_later() -> None:
     log = energy()
     log.feed([24.5, 23.0, 23.1])
@@ -435,6 +455,14 @@ def test_value_at_the_same_time_replaces_the_suspect() -> None:
     assert gate.check(300, 24.7) == (Verdict(300, 24.7, OK),)
 
 
+def test_value_at_the_same_time_does_not_bring_the_replaced_one_back() -> None:
+    gate = Gate(Kind.METER, unit="kWh")
+    gate.check(100, 24.5)
+    gate.check(200, 0.0)
+    assert gate.check(200, 0.01) == (Verdict(200, 0.01, RESET),)
+    assert gate.check(300, 0.02) == (Verdict(200, 0.01, OK), Verdict(300, 0.02, OK))
+
+
 def test_value_at_the_same_time_as_a_good_one() -> None:
     gate = Gate(Kind.METER, unit="kWh")
     gate.check(100, 24.5)
@@ -483,6 +511,11 @@ def test_value_reported_again_and_again_is_stuck() -> None:
     seeded = Log(Gate(Kind.METER, unit="kWh", stuck_after=HOUR))
     seeded.gate.seed(0, 5.0)
     assert seeded.feed([5.0, 5.0], step=HOUR) == [OK, STUCK]
+
+
+def test_confirmed_value_is_stuck_from_its_own_time_on() -> None:
+    log = Log(Gate(Kind.MEASUREMENT, device_class="temperature", unit="°C", stuck_after=HOUR))
+    assert log.feed([21.0, 80.0, 80.0, 80.0, 80.0], step=25 * MINUTE) == [OK, SPIKE, OK, OK, STUCK]
 
 
 def test_without_a_limit_nothing_is_stuck() -> None:

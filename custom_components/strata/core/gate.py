@@ -207,7 +207,6 @@ class Gate:
     def _doubt(self, time: Micros, value: float, flag: Flag) -> tuple[Verdict, ...]:
         """Hold a value back as suspect, unless everything has been suspect for too long."""
         if self._doubts >= _DOUBTS_IN_A_ROW and not (self._jump is not None and self._jump.is_sentinel(value)):
-            self._cycle = None
             return self._accept(time, value)
         self._doubts += 1
         self._pending = Verdict(time, value, flag)
