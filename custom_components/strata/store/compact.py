@@ -51,7 +51,7 @@ def _compact_batch(connection: sqlite3.Connection, until: Micros) -> tuple[int, 
     if not len(live):
         return 0, 0
     upto = int(live.seq[-1])
-    written = _move_values(connection, live, upto)
+    written = _move_values(connection, live)
     written += _move_details(connection, live)
     _move_resumes(connection, live)
     _move_heartbeats(connection, live)
@@ -100,12 +100,13 @@ def _existing(
     return found & set(keys.tolist())
 
 
-def _move_values(connection: sqlite3.Connection, live: LiveRows, upto: int) -> int:
+def _move_values(connection: sqlite3.Connection, live: LiveRows) -> int:
     which = np.flatnonzero(~_is(live, Flag.RESUME, Flag.HEARTBEAT, Flag.DETAIL))
-    rows, series = take(live.rows, which), live.series[which]
+    rows, series, seq = take(live.rows, which), live.series[which], live.seq[which]
     period = rows.times // RAW_SPAN
     existing = _existing(connection, "raw_chunk", period, series)
     written: list[tuple[int, int, bytes]] = []
+    upto: list[int] = []
     for hour, number, group in _groups(period, series, rows.times):
         fresh = take(rows, group)
         newest = np.append(np.diff(fresh.times) > 0, [True])
@@ -115,12 +116,13 @@ def _move_values(connection: sqlite3.Connection, live: LiveRows, upto: int) -> i
         if key in existing:
             fresh = merge([_stored(connection, key), fresh])
         written.append((key, len(fresh), encode_rows(fresh)))
+        upto.append(int(seq[group].max()))
     connection.executemany("INSERT OR REPLACE INTO raw_chunk VALUES (?, ?, ?)", written)
     connection.executemany(
         "INSERT INTO changes (tier, series, start, stop, upto) VALUES (0, ?, ?, ?, ?)",
         [
-            (key_series(key), key_period(key) * RAW_SPAN, (key_period(key) + 1) * RAW_SPAN, upto)
-            for key, _, _ in written
+            (key_series(key), key_period(key) * RAW_SPAN, (key_period(key) + 1) * RAW_SPAN, newest)
+            for (key, _, _), newest in zip(written, upto, strict=True)
         ],
     )
     return len(written)

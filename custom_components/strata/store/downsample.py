@@ -233,8 +233,9 @@ def _compare(
     if not held[due].all():
         return f"{int((~held[due]).sum())} rows have no bucket"
     touched = np.unique(place[due])
-    # A bucket that begins before the first kept row may also stand for rows deleted earlier.
-    touched = touched[(rolled.starts[touched] >= max(raw_from, 0))]
+    if raw_from >= when.start:
+        # A bucket that begins before the range also stands for rows a step before has deleted.
+        touched = touched[rolled.starts[touched] >= when.start]
     return _counts_differ(series.kind, rolled, touched, place[held], values[held])
 
 
