@@ -7,9 +7,11 @@ from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
+from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN, LOGGER, PLATFORMS, STORE_FILE, STORE_FOLDER, TITLE
 from .core.filter import IngestFilter
+from .core.model import Micros, to_micros
 from .entity import ranked_identifier
 from .fetching import QUOTAS, Quotas
 from .ingest import Ingest
@@ -36,6 +38,8 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bool:
     """Open the store, then start what writes to it."""
     worker = await _open_store(hass, entry)
+    # Whatever fails below, the file is closed; closing it twice does nothing.
+    entry.async_on_unload(worker.close)
     device = dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id,
         identifiers={(DOMAIN, entry.entry_id)},
@@ -60,6 +64,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
     return True
 
 
+def _now() -> Micros:
+    return to_micros(dt_util.utcnow())
+
+
 async def _open_store(hass: HomeAssistant, entry: StrataConfigEntry) -> StoreWorker:
     """Open the store in the configuration folder.
 
@@ -76,6 +84,7 @@ async def _open_store(hass: HomeAssistant, entry: StrataConfigEntry) -> StoreWor
         Path(hass.config.path(STORE_FOLDER, STORE_FILE)),
         timezone=hass.config.time_zone,
         listener=listener,
+        now=_now,
         ladder=ladder_of(entry.options),
     )
     try:

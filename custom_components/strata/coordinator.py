@@ -194,7 +194,8 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
     def _wait_after(self, reading: Reading) -> timedelta:
         """How long until the next fetch, spread so that homes do not ask all at once."""
         now = dt_util.utcnow()
-        if (due := self.provider.next_fetch(now, reading)) is not None:
+        # Asked as of the fetch: what fell due while Home Assistant was down is due now.
+        if (due := self.provider.next_fetch(reading.fetched_at, reading)) is not None:
             # Providers that know when there is news spread it themselves.
             return max(due - now, timedelta())
         wait = max(reading.fetched_at + self.interval - now, timedelta())

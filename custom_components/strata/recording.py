@@ -66,13 +66,15 @@ class Recorder:
     def _put(self, field: StoredField, reading: Reading, time: Micros, value: FieldValue) -> None:
         if self._written.get(field.name) == (time, value):
             return
-        resumes = field.name not in self._written and time < self._worker.started
+        first = field.name not in self._written
         self._written[field.name] = (time, value)
         series = self._series(field, reading)
         number, text = _as_columns(series.kind, value)
         self._worker.put(series, time, number, text)
-        if resumes:
-            self._worker.put(series, self._worker.started, number, text, Flag.RESUME)
+        stopped = self._worker.last_stop
+        if first and stopped is not None and time <= stopped:
+            # Recording stopped in between, which ended the value; we know now that it held on.
+            self._worker.put(series, self._worker.started, flag=Flag.RESUME)
 
     def _put_impossible(self, field: StoredField, reading: Reading, time: Micros, value: FieldValue) -> None:
         series = self._series(field, reading)
