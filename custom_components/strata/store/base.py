@@ -186,4 +186,5 @@ class Counters:
     waiting: int = 0
     dropped: int = 0
     too_late: int = 0
+    misdated: int = 0
     flagged: dict[str, int] = field(default_factory=dict)

@@ -56,7 +56,11 @@ def _compact_batch(connection: sqlite3.Connection, until: Micros) -> tuple[int, 
     _move_resumes(connection, live)
     _move_heartbeats(connection, live)
     _save_last(connection, live)
-    connection.execute("INSERT OR REPLACE INTO meta SELECT 'live_seq', MAX(seq) FROM live")
+    # Numbers never go back, even where the rows with the highest ones have left before.
+    connection.execute(
+        "INSERT INTO meta SELECT 'live_seq', MAX(seq) FROM live WHERE true"
+        " ON CONFLICT (name) DO UPDATE SET value = MAX(value, excluded.value)"
+    )
     connection.execute("DELETE FROM live WHERE seq <= ? AND time < ?", (upto, until))
     connection.execute(
         "DELETE FROM changes WHERE seq <= COALESCE((SELECT MIN(changes) FROM cursor),"

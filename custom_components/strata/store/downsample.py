@@ -15,9 +15,10 @@ from . import buckets, rows
 from .base import DownsampleReport, RawRows, StoreError
 from .connection import transaction
 from .keys import key_range, key_series
-from .roll_up import RollUp, SeriesById, set_watermark, watermark
-from .tiers import DAILY, DAY, FIVE_MINUTE, HOURLY, RAW, Ladder, Tier
-from .timeline import series_values
+from .late import Settle
+from .roll_up import RollUp, SeriesById, load_carries, save_carries, set_watermark, watermark
+from .tiers import DAILY, DAY, FIVE_MINUTE, HOURLY, HOURLY_FROM, RAW, RAW_FROM, Ladder, Tier
+from .timeline import Carry, series_values
 
 _TOLERANCE = 1e-9
 """Sums of the same floats in another order differ by rounding only."""
@@ -99,7 +100,7 @@ class Downsample:
 
     def _step(self, source: Tier, when: TimeRange, tally: _Tally, *, dry_run: bool) -> None:
         if not dry_run:
-            self._roll_up.settle()
+            self._settle()
         low, high = key_range(when.start // source.span, when.end // source.span - 1)
         weights = {
             key: (count, size)
@@ -118,24 +119,35 @@ class Downsample:
         if dry_run:
             return
         with transaction(self._connection):
+            if source.name == RAW:
+                self._leave_raw(when)
+            if source.name == HOURLY:
+                set_watermark(self._connection, HOURLY_FROM, when.end)
             self._connection.executemany(
                 f"DELETE FROM {source.table} WHERE key = ?",
                 [(key,) for key in gone],
             )
-            if source.name == RAW:
-                self._delete_resumes(when)
-                set_watermark(self._connection, RAW, when.end)
 
-    @property
-    def _roll_up(self) -> RollUp:
-        return RollUp(self._connection, self._ladder, self._timezone, self._series)
+    def _leave_raw(self, when: TimeRange) -> None:
+        """Keep what is known of each series where raw rows now begin."""
+        kept = watermark(self._connection, RAW_FROM) or 0
+        if when.end <= kept:
+            return
+        ends: list[tuple[int, Carry]] = []
+        span = TimeRange(max(when.start, kept), when.end)
+        work = RollUp(self._connection, self._ladder, self._timezone, self._series)
+        for _ in work.timelines(span, load_carries(self._connection, "base", self._series), ends):
+            pass
+        save_carries(self._connection, "base", self._series, ends)
+        set_watermark(self._connection, RAW_FROM, when.end)
+        self._connection.execute("DELETE FROM resume WHERE time < ?", (when.end,))
+
+    def _settle(self) -> None:
+        Settle(self._connection, self._ladder, self._timezone, self._series).run()
 
     def _coarser_rows(self, source: Tier, when: TimeRange) -> int:
         coarser = self._ladder[source.successor or ""]
         return sum(len(rolled) for rolled in buckets.read_all(self._connection, coarser, when).values())
-
-    def _delete_resumes(self, when: TimeRange) -> None:
-        self._connection.execute("DELETE FROM resume WHERE time < ?", (when.start,))
 
     def _unproven(self, source: Tier, when: TimeRange, tally: _Tally) -> set[int]:
         """Return the series whose coarser rows do not account for the finer ones.
@@ -149,7 +161,7 @@ class Downsample:
                     "INSERT OR REPLACE INTO dirty VALUES (?, ?, ?)",
                     [(number, when.start, when.end - 1) for number in wrong],
                 )
-            self._roll_up.settle()
+            self._settle()
             wrong = self._disagreeing(source, when)
         for number, reason in sorted(wrong.items()):
             tally.problems.append(f"{self._name(number)}: {reason}; its {source.name} rows stay")
@@ -169,7 +181,7 @@ class Downsample:
         # read on either side, and a straddling hour is compared as a whole.
         wide = TimeRange(when.start - rows.RAW_SPAN, when.end + rows.RAW_SPAN)
         found = rows.read_all(self._connection, wide)
-        raw_from = watermark(self._connection, RAW) or 0
+        raw_from = watermark(self._connection, RAW_FROM) or 0
         wrong: dict[int, str] = {}
         for tier in (HOURLY, FIVE_MINUTE):
             stored = buckets.read_all(self._connection, self._ladder[tier], wide)

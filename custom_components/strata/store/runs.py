@@ -22,10 +22,10 @@ def begin(connection: sqlite3.Connection, now: Micros) -> tuple[int, bool, Micro
     """End a run that was cut off, start a new one, and return (id, unclean, last alive).
 
     A run that was killed ends at the last moment it is known to have recorded: its newest
-    heartbeat or row still in `live`.
+    heartbeat or row. Rows that are dated ahead, such as prices, say nothing about that.
     """
     unfinished = connection.execute("SELECT id, start, alive FROM run WHERE stop IS NULL ORDER BY id DESC").fetchall()
-    newest = connection.execute("SELECT MAX(time) FROM live WHERE flag = ?", (int(Flag.HEARTBEAT),)).fetchone()[0]
+    newest = connection.execute("SELECT MAX(time) FROM live WHERE time <= ?", (now,)).fetchone()[0]
     for number, start, alive in unfinished:
         end = max(start, alive, newest or 0)
         connection.execute("UPDATE run SET stop = ?, alive = ? WHERE id = ?", (end, end, number))

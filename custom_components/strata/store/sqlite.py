@@ -14,7 +14,7 @@ import time
 from typing import Self
 
 from ..core.model import Flag, Forecast, Kind, Micros, Row, Series, SeriesKey, TimeRange
-from . import buckets, catalog, details, feed, forecasts, health, roll_up, runs, schema
+from . import buckets, catalog, details, feed, forecasts, health, late, roll_up, runs, schema
 from .base import (
     CompactReport,
     Counters,
@@ -29,11 +29,14 @@ from .connection import connect_writer, in_store_words, transaction
 from .downsample import Downsample
 from .reader import StoreReader
 from .rows import RAW_SPAN
-from .tiers import DEFAULT_LADDER, HOUR, HOURLY, RAW, Ladder
+from .tiers import DAILY, DAY, DEFAULT_LADDER, HOUR, HOURLY, Ladder
 
 _SLICE = 250
 """Rows per executemany: the work between two releases of the interpreter stays under 1 ms."""
-_LONGEST_HOUR = 2 * HOUR
+_EARLIEST = 946_684_800_000_000
+"""2000-01-01: rows dated before are a clock that was not set."""
+_AHEAD = 30 * DAY
+"""How far ahead of the clock a row may be dated: prices and forecasts are points, too."""
 _INSERT = "INSERT INTO live VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _MARKS = frozenset({Flag.RESUME, Flag.DETAIL, Flag.HEARTBEAT})
 """Rows with these flags are not counted as values."""
@@ -85,6 +88,7 @@ class SqliteStore:
         self._seq = 0
         self._rolled: Micros | None = None
         self._raw_from: Micros | None = None
+        self._hourly_from: Micros | None = None
 
     def __enter__(self) -> Self:
         """Open the store in a `with` block."""
@@ -135,8 +139,12 @@ class SqliteStore:
             " COALESCE((SELECT value FROM meta WHERE name = 'live_seq'), 0))"
         ).fetchone()[0]
         self._seq = int(newest)
+        self._load_borders(connection)
+
+    def _load_borders(self, connection: sqlite3.Connection) -> None:
         self._rolled = roll_up.watermark(connection, HOURLY)
-        self._raw_from = roll_up.watermark(connection, RAW)
+        self._raw_from = late.raw_border(connection, self.timezone)
+        self._hourly_from = late.hourly_border(connection, self.timezone)
 
     def close(self) -> None:
         """End the run, copy the WAL back into the file and close. Does nothing when closed."""
@@ -222,20 +230,21 @@ class SqliteStore:
 
         A row whose series and time are stored already replaces that one. Rows for hours whose
         raw rows are no longer kept are taken only where the hour has no roll-up yet; others are
-        counted in `counters.too_late`.
+        counted in `counters.too_late`. Rows older than the coarsest tier keeps, or more than 30
+        days ahead of the clock, are counted in `counters.misdated`.
 
         Raises:
             StoreFull, StoreDamaged, StoreError: nothing was stored.
         """
         connection = self._connection
-        seq, too_late = self._seq, self.counters.too_late
+        seq, too_late, misdated = self._seq, self.counters.too_late, self.counters.misdated
         unsaved = dict(self._unsaved)
         try:
             with in_store_words(self.path), transaction(connection):
                 self._save_series(connection, unsaved.values())
-                late: dict[int, tuple[Micros, Micros]] = {}
-                count = self._insert(connection, rows, late)
-                self._mark_late(connection, late)
+                stale: dict[int, tuple[Micros, Micros]] = {}
+                count = self._insert(connection, rows, stale)
+                self._mark_stale(connection, stale)
                 for source, key, foreseen in forecast:
                     forecasts.save(connection, source, key, foreseen)
                 if heartbeat is not None:
@@ -243,7 +252,7 @@ class SqliteStore:
                     mark = (self._seq, 0, heartbeat, None, 0, int(Flag.HEARTBEAT), None, None)
                     connection.execute(_INSERT, mark)
         except BaseException:
-            self._seq, self.counters.too_late = seq, too_late
+            self._seq, self.counters.too_late, self.counters.misdated = seq, too_late, misdated
             self._dictionaries.forget()
             for key in unsaved:
                 self._forget_unwritten(key)
@@ -272,13 +281,17 @@ class SqliteStore:
         self,
         connection: sqlite3.Connection,
         rows: Iterable[Row],
-        late: dict[int, tuple[Micros, Micros]],
+        stale: dict[int, tuple[Micros, Micros]],
     ) -> int:
         waiting: list[tuple[object, ...]] = []
         count = 0
         rolled = self._rolled if self._rolled is not None else 0
+        earliest, latest = self._believable()
         for row in rows:
-            if row.time < rolled and row.flag not in _UNDATED and not self._late(connection, row, late):
+            if not earliest <= row.time < latest:
+                self.counters.misdated += 1
+                continue
+            if row.time < rolled and row.flag not in _UNDATED and not self._late(connection, row, stale):
                 continue
             waiting.append(self._encode(row, waiting))
             count += row.flag not in _MARKS
@@ -287,6 +300,17 @@ class SqliteStore:
                 waiting.clear()
         connection.executemany(_INSERT, waiting)
         return count
+
+    def _believable(self) -> tuple[Micros, Micros]:
+        """Return from when to when a row may be dated.
+
+        A board without a clock starts in 1970, and a row from there would have its value held for
+        half a century of hours.
+        """
+        keep = self.ladder.tiers[-1].keep
+        now = self._now()
+        oldest = _EARLIEST if keep is None else now - int(keep.total_seconds()) * 1_000_000
+        return max(oldest, _EARLIEST), now + _AHEAD
 
     def _encode(self, row: Row, waiting: list[tuple[object, ...]]) -> tuple[object, ...]:
         series, moment, value, text, flag, attributes, cause = row
@@ -303,26 +327,32 @@ class SqliteStore:
         code = 0 if text is None else self._dictionaries.text(text)
         return (self._seq, number, moment, value, code, int(flag), content, reason)
 
-    def _late(self, connection: sqlite3.Connection, row: Row, late: dict[int, tuple[Micros, Micros]]) -> bool:
+    def _late(self, connection: sqlite3.Connection, row: Row, stale: dict[int, tuple[Micros, Micros]]) -> bool:
         """Note a row for a bucket that is rolled up already; return False when it is too late."""
         number = row.series.id or 0
-        if self._raw_from is not None and row.time < self._raw_from and self._has_bucket(connection, row):
+        if self._has_bucket(connection, row):
             self.counters.too_late += 1
             return False
-        low, high = late.get(number, (row.time, row.time))
-        late[number] = (min(low, row.time), max(high, row.time))
+        low, high = stale.get(number, (row.time, row.time))
+        stale[number] = (min(low, row.time), max(high, row.time))
         return True
 
     def _has_bucket(self, connection: sqlite3.Connection, row: Row) -> bool:
-        around = TimeRange(row.time - _LONGEST_HOUR, row.time + 1)
-        rolled = buckets.read_series(connection, self.ladder[HOURLY], row.series.id or 0, row.series.kind, around)
-        return bool(((rolled.starts <= row.time) & (row.time < rolled.ends)).any())
+        """Tell whether the row's time is rolled up already in a tier whose source is gone."""
+        for tier, kept, longest in ((HOURLY, self._raw_from, 2 * HOUR), (DAILY, self._hourly_from, 2 * DAY)):
+            if kept is None or row.time >= kept:
+                continue
+            around = TimeRange(row.time - longest, row.time + 1)
+            rolled = buckets.read_series(connection, self.ladder[tier], row.series.id or 0, row.series.kind, around)
+            if bool(((rolled.starts <= row.time) & (row.time < rolled.ends)).any()):
+                return True
+        return False
 
-    def _mark_late(self, connection: sqlite3.Connection, late: Mapping[int, tuple[Micros, Micros]]) -> None:
+    def _mark_stale(self, connection: sqlite3.Connection, stale: Mapping[int, tuple[Micros, Micros]]) -> None:
         connection.executemany(
             "INSERT INTO dirty VALUES (?, ?, ?) ON CONFLICT (series) DO UPDATE SET"
             " start = MIN(start, excluded.start), stop = MAX(stop, excluded.stop)",
-            [(number, low, high) for number, (low, high) in late.items()],
+            [(number, low, high) for number, (low, high) in stale.items()],
         )
 
     def compact(self, until: Micros | None = None) -> CompactReport:
@@ -335,11 +365,12 @@ class SqliteStore:
         moment = self._now() if now is None else now
         with in_store_words(self.path):
             compact(self._connection, moment)
-            work = roll_up.RollUp(self._connection, self.ladder, self.timezone, self._by_id)
+            parts = (self._connection, self.ladder, self.timezone, self._by_id)
             try:
-                return work.run(moment)
+                late.Settle(*parts).run()
+                return roll_up.RollUp(*parts).run(moment)
             finally:
-                self._rolled = roll_up.watermark(self._connection, HOURLY)
+                self._load_borders(self._connection)
 
     def downsample(self, tier: str, now: Micros | None = None, *, dry_run: bool = False) -> DownsampleReport:
         """Delete what is older than `tier` keeps, after proving that its roll-up is there.
@@ -350,11 +381,12 @@ class SqliteStore:
         """
         moment = self._now() if now is None else now
         with in_store_words(self.path):
+            compact(self._connection)
             work = Downsample(self._connection, self.ladder, self.timezone, self._by_id)
             try:
                 return work.run(tier, moment, dry_run=dry_run)
             finally:
-                self._raw_from = roll_up.watermark(self._connection, RAW)
+                self._load_borders(self._connection)
 
     def prune_details(self, before: Micros) -> int:
         """Delete attributes and causes older than an instant; return the chunks deleted."""

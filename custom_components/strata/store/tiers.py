@@ -11,6 +11,8 @@ HOUR = 3600 * MICROS_PER_SECOND
 DAY = 24 * HOUR
 
 RAW, FIVE_MINUTE, HOURLY, DAILY = "raw", "five_minute", "hourly", "daily"
+RAW_FROM, HOURLY_FROM = "raw_from", "hourly_from"
+"""Watermarks: from when raw rows and hours are kept."""
 
 
 @dataclass(frozen=True, slots=True)

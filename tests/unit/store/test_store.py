@@ -551,7 +551,7 @@ class TestDownsample:
         kettle, _ = self.fill(store, clock)
         connection = store._connection
         connection.execute("DELETE FROM hourly_chunk")
-        monkeypatch.setattr("custom_components.strata.store.roll_up.RollUp._recompute", lambda self, series, late: None)
+        monkeypatch.setattr("custom_components.strata.store.late.Settle._recompute", lambda self, series, late: None)
         done = store.downsample("raw")
         assert done.source_rows == 0
         assert len(done.problems) == 4

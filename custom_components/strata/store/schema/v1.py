@@ -43,7 +43,7 @@ _TABLES = (
         f"""CREATE TABLE {name} (
             series INTEGER PRIMARY KEY, time INTEGER NOT NULL, value REAL, text INTEGER NOT NULL,
             flag INTEGER NOT NULL)"""
-        for name in ("last", "carry")
+        for name in ("last", "carry", "base")
     ),
     "CREATE TABLE watermark (tier TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE dirty (series INTEGER PRIMARY KEY, start INTEGER NOT NULL, stop INTEGER NOT NULL)",

@@ -1,0 +1,235 @@
+"""Late rows: which buckets they make stale, and rolling exactly those up again."""
+
+import sqlite3
+
+import numpy as np
+
+from ..core.clock import day_edges, floor_day, floor_hour, hour_edges, next_day, next_hour
+from ..core.model import Kind, Micros, Series, TimeRange
+from ..core.rollup import Rollup
+from . import buckets, rows, runs
+from .base import RawRows
+from .connection import transaction
+from .keys import KINDS, NO_KIND, chunk_key
+from .roll_up import SeriesById, days_of, load_carry, roll_tiers, save_carries, watermark
+from .tiers import DAILY, FIVE_MINUTE, HOURLY, HOURLY_FROM, RAW_FROM, Ladder
+from .timeline import Carry, Timeline, build, series_values
+
+
+def raw_border(connection: sqlite3.Connection, timezone: str) -> Micros | None:
+    """Return the first local hour from which all raw rows are kept; None where all are."""
+    kept = watermark(connection, RAW_FROM)
+    if kept is None:
+        return None
+    return kept if floor_hour(timezone, kept) == kept else next_hour(timezone, kept)
+
+
+def hourly_border(connection: sqlite3.Connection, timezone: str) -> Micros | None:
+    """Return the first local day from which all hours are kept; None where all are."""
+    kept = watermark(connection, HOURLY_FROM)
+    if kept is None:
+        return None
+    return kept if floor_day(timezone, kept) == kept else next_day(timezone, kept)
+
+
+class Settle:
+    """Rolls up again what late rows touch; used on the writer's thread only, after compaction."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        ladder: Ladder,
+        timezone: str,
+        series: SeriesById,
+    ) -> None:
+        """Work on a store's connection."""
+        self._connection = connection
+        self._ladder = ladder
+        self._timezone = timezone
+        self._series = series
+
+    def run(self) -> int:
+        """Settle every series that has late rows, each in its own transaction; return how many."""
+        stale = self._connection.execute("SELECT series, start, stop FROM dirty").fetchall()
+        for number, start, stop in stale:
+            with transaction(self._connection):
+                if number in self._series:
+                    self._recompute(self._series[number], TimeRange(start, stop + 1))
+                self._connection.execute("DELETE FROM dirty WHERE series = ?", (number,))
+        return len(stale)
+
+    def _recompute(self, series: Series, late: TimeRange) -> None:
+        done = watermark(self._connection, HOURLY)
+        if done is None:
+            return
+        border = raw_border(self._connection, self._timezone) or 0
+        begin = floor_hour(self._timezone, late.start)
+        holds_on = False
+        if begin < border:
+            holds_on = self._fill(series, TimeRange(begin, border), late)
+        if late.end <= border and not holds_on:
+            return
+        begin = max(begin, border)
+        following = self._next_known(series, TimeRange(max(late.end, border), max(done, late.end, border)))
+        end = done if following is None else min(done, next_hour(self._timezone, following))
+        if begin < end:
+            timeline = self._roll_up_again(series, TimeRange(begin, end))
+            after = timeline.end()
+            if end == done and after is not None:
+                save_carries(self._connection, "carry", self._series, [(series.id or 0, after)])
+
+    def _fill(self, series: Series, when: TimeRange, late: TimeRange) -> bool:
+        """Fill hours whose raw rows are gone, up to the first one that is rolled up already.
+
+        Returns whether the late value still holds where raw rows begin.
+        """
+        number = series.id or 0
+        newest_late = min(late.end, when.end) - 1
+        stored = buckets.read_series(self._connection, self._ladder[HOURLY], number, series.kind, when)
+        later = stored.starts[stored.starts > newest_late]
+        end = int(later[0]) if len(later) else when.end
+        if end <= when.start:
+            return False
+        timeline = self._roll_up_again(series, TimeRange(when.start, end), only_missing=True)
+        after = timeline.end()
+        before = load_carry(self._connection, "base", series)
+        if end < when.end or after is None or (before is not None and before.time > after.time):
+            return False
+        save_carries(self._connection, "base", self._series, [(number, after)])
+        return True
+
+    def _roll_up_again(self, series: Series, when: TimeRange, *, only_missing: bool = False) -> Timeline:
+        number = series.id or 0
+        inner = hour_edges(self._timezone, when.start, when.end)
+        edges = np.unique(np.array([when.start, *inner, when.end], np.int64))
+        timeline = build(
+            series.kind,
+            rows.read_series(self._connection, number, when),
+            runs.stops(self._connection, when),
+            runs.resumes(self._connection, when, number).get(number, ()),
+            self._carry_before(series, when.start),
+        )
+        fine, hours = roll_tiers(series, timeline, edges)
+        for tier, rolled in ((FIVE_MINUTE, fine), (HOURLY, hours)):
+            if rolled is not None:
+                self._write(tier, number, rolled, when, only_missing=only_missing)
+        self._days_again(number, when)
+        return timeline
+
+    def _write(self, tier: str, number: int, rolled: Rollup, when: TimeRange, *, only_missing: bool) -> None:
+        chosen = self._ladder[tier]
+        if only_missing:
+            rolled = self._with_stored(tier, number, rolled, when)
+        buckets.replace(self._connection, chosen, self._timezone, [(number, rolled)], when)
+        if not only_missing:
+            # A series that has changed its kind leaves no buckets of the old one behind.
+            for kind in KINDS:
+                if kind is not rolled.kind:
+                    buckets.replace(self._connection, chosen, self._timezone, [(number, buckets.empty(kind))], when)
+
+    def _with_stored(self, tier: str, number: int, rolled: Rollup, when: TimeRange) -> Rollup:
+        """Return the stored buckets plus those of `rolled` that are not stored yet."""
+        stored = buckets.read_series(self._connection, self._ladder[tier], number, rolled.kind, when)
+        new = buckets.with_offsets(rolled.select(~np.isin(rolled.starts, stored.starts)), self._timezone)
+        return buckets.concatenate([part for part in (stored, new) if len(part)] or [stored])
+
+    def _days_again(self, number: int, when: TimeRange) -> None:
+        done = watermark(self._connection, DAILY)
+        if done is None:
+            return
+        begin = floor_day(self._timezone, when.start)
+        end = min(done, next_day(self._timezone, when.end - 1))
+        border = hourly_border(self._connection, self._timezone) or 0
+        if begin < min(end, border):
+            self._days_from(number, TimeRange(begin, min(end, border)), only_missing=True)
+        if max(begin, border) < end:
+            self._days_from(number, TimeRange(max(begin, border), end), only_missing=False)
+
+    def _days_from(self, number: int, days: TimeRange, *, only_missing: bool) -> None:
+        inner = day_edges(self._timezone, days.start, days.end)
+        edges = np.unique(np.array([days.start, *inner, days.end], np.int64))
+        for kind in KINDS:
+            hours = buckets.read_series(self._connection, self._ladder[HOURLY], number, kind, days)
+            rolled = days_of(hours, edges)
+            if only_missing:
+                rolled = self._with_stored(DAILY, number, rolled, days)
+            buckets.replace(self._connection, self._ladder[DAILY], self._timezone, [(number, rolled)], days)
+
+    def _next_known(self, series: Series, when: TimeRange) -> Micros | None:
+        """Return the time of the next row with a known value: until there, late rows matter."""
+        number = series.id or 0
+        for period in rows.stored_periods(self._connection, "raw_chunk", rows.RAW_SPAN, when):
+            later = self._chunk(number, period, when)
+            known = later.times[~np.isnan(series_values(series.kind, later))]
+            if len(known):
+                return int(known[0])
+        return None
+
+    def _chunk(self, number: int, period: int, when: TimeRange) -> RawRows:
+        found = self._connection.execute(
+            "SELECT blob FROM raw_chunk WHERE key = ?", (chunk_key(period, number, NO_KIND),)
+        ).fetchone()
+        return rows.counted(rows.cut(rows.decode_rows(found[0]), when)) if found else rows.NO_ROWS
+
+    def _carry_before(self, series: Series, instant: Micros) -> Carry | None:
+        """Return what was known of a series just before an instant in the past."""
+        kept = watermark(self._connection, RAW_FROM) or 0
+        searched = TimeRange(kept if instant >= kept else 0, instant)
+        carry, gap = self._newest_row(series, searched)
+        since = carry.time + 1 if carry else searched.start
+        if carry is None:
+            before = (
+                load_carry(self._connection, "base", series)
+                if instant >= kept
+                else self._last_bucket_before(series, instant)
+            )
+            if before is None:
+                return None
+            carry = Carry(before.time, before.value, in_force=before.in_force and not gap)
+            since = max(since, before.time + 1)
+        return self._if_not_stopped(series, carry, TimeRange(min(since, instant), instant))
+
+    def _if_not_stopped(self, series: Series, carry: Carry, between: TimeRange) -> Carry:
+        """Let a value hold no longer where recording stopped and it did not come back."""
+        number = series.id or 0
+        stops = runs.stops(self._connection, between)
+        resumed = runs.resumes(self._connection, between, number).get(number, [])
+        if not len(stops) and not resumed:
+            return carry
+        stopped = int(stops[-1]) if len(stops) else -1
+        again = resumed[-1] if resumed else -1
+        return Carry(carry.time, carry.value, in_force=again >= stopped)
+
+    def _newest_row(self, series: Series, when: TimeRange) -> tuple[Carry | None, bool]:
+        """Return the newest known row in `when`, and whether a gap follows it (or is all there is)."""
+        gap = False
+        spans = rows.stored_periods(self._connection, "raw_chunk", rows.RAW_SPAN, when)
+        for period in reversed(spans):
+            carry, gap = _newest_known(series.kind, self._chunk(series.id or 0, period, when), gap=gap)
+            if carry is not None:
+                return carry, gap
+        return None, gap
+
+    def _last_bucket_before(self, series: Series, instant: Micros) -> Carry | None:
+        """Return what the hours say, for instants whose raw rows are gone."""
+        tier = self._ladder[HOURLY]
+        span = TimeRange(max(0, instant - 2 * tier.span), instant)
+        hours = buckets.read_series(self._connection, tier, series.id or 0, series.kind, span)
+        if not len(hours):
+            return None
+        whole = hours.columns["covered"][-1] == hours.ends[-1] - hours.starts[-1]
+        holds = bool(whole) and int(hours.ends[-1]) == instant
+        return Carry(int(hours.ends[-1]), float(hours.columns["last"][-1]), in_force=holds)
+
+
+def _newest_known(kind: Kind, before: RawRows, *, gap: bool) -> tuple[Carry | None, bool]:
+    """Return the newest value among rows, and whether a gap has been met behind it."""
+    if not len(before):
+        return None, gap
+    values = series_values(kind, before)
+    known = np.flatnonzero(~np.isnan(values))
+    if not len(known):
+        return None, True
+    newest = int(known[-1])
+    gap = gap or newest < len(values) - 1
+    return Carry(int(before.times[newest]), float(values[newest]), in_force=not gap), gap
