@@ -72,7 +72,7 @@ async def test_intensity_does_not_depend_on_the_mix() -> None:
         }
 
 
-@pytest.mark.parametrize("postcode", ["SW1A", " sw1a "])
+@pytest.mark.parametrize("postcode", ["SW1A", " sw1a ", "SW1A 1AA", "sw1a1aa"])
 async def test_a_region_is_asked_for_by_the_first_half_of_a_postcode(postcode: str) -> None:
     reading, asked = await read({"/regional": Answer.of(REGIONAL)}, postcode=postcode)
     assert asked == ["/regional/intensity/2026-11-20T18:00Z/fw48h/postcode/SW1A"]

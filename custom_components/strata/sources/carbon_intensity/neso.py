@@ -10,6 +10,7 @@ from ..base import Context, Json, Param, ParamKind, Provider, Reading, SourceErr
 from .intensity import FOSSIL, INTENSITY, RENEWABLE, UNIT, share
 
 HALF_HOUR: Final = timedelta(minutes=30)
+LONGEST_OUTWARD: Final = 4
 RENEWABLES: Final = frozenset({"biomass", "hydro", "solar", "wind"})
 """Biomass is counted as renewable, by the convention of the statistics of energy."""
 FOSSILS: Final = frozenset({"coal", "gas", "oil"})
@@ -39,7 +40,9 @@ class Neso(Provider):
 
     @property
     def _outward(self) -> str:
-        return str(self.options.get("postcode") or "").strip().upper()
+        # A whole postcode, which the form refuses, still would not be sent: its second half has three characters.
+        postcode = "".join(str(self.options.get("postcode") or "").split()).upper()
+        return postcode[:-3] if len(postcode) > LONGEST_OUTWARD else postcode
 
     @override
     async def fetch(self, context: Context) -> Reading:

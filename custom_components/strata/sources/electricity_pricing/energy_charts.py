@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 import random
 from typing import ClassVar, Final, override
 
-from ...core.forecast import infer_slots
+from ...core.forecast import day_around, infer_slots
 from ..answer import aligned, epoch, mapping, number, sequence
 from ..base import Context, Home, Param, ParamKind, Provider, Quota, Reading, SourceBadAnswer, SourceNoData
 from .prices import MARKET_ZONE, after_publication, per_kwh, price_reading
@@ -56,8 +56,10 @@ class EnergyCharts(Provider):
 
     @override
     async def fetch(self, context: Context) -> Reading:
-        today = context.now().astimezone(MARKET_ZONE).date()
-        span = {"start": today.isoformat(), "end": (today + timedelta(days=1)).isoformat()}
+        start, end = day_around(context.now(), MARKET_ZONE)
+        # Midnight of the market lies on the day before in UTC: whichever the API means, today is whole. Its end
+        # is a day it includes, and the day on which today ends is tomorrow.
+        span = {"start": start.date().isoformat(), "end": end.astimezone(MARKET_ZONE).date().isoformat()}
         answer = mapping(await context.get_json("/price", params={"bzn": self.title(), **span}), "the answer")
         times, prices = (sequence(answer.get(name), name) for name in ("unix_seconds", "price"))
         if not any(number(price) is not None for price in prices):
@@ -71,6 +73,7 @@ class EnergyCharts(Provider):
             raise SourceBadAnswer(str(error)) from None
         licence = answer.get("license_info")
         attribution = f"{self.attribution}: {licence}" if isinstance(licence, str) else self.attribution
+        slots = tuple(slot for slot in slots if slot.end > start)
         return price_reading(context, f"{self.key}:{self.title()}", f"{currency}/kWh", slots, attribution)
 
     @override
