@@ -388,6 +388,13 @@ class SqliteStore:
             finally:
                 self._load_borders(self._connection)
 
+    def last_steps(self) -> dict[str, Micros]:
+        """Return when each tier was last handed down, by tier."""
+        with in_store_words(self.path):
+            return dict(
+                self._connection.execute("SELECT tier, MAX(finished) FROM ladder_step GROUP BY tier").fetchall()
+            )
+
     def prune_details(self, before: Micros) -> int:
         """Delete attributes and causes older than an instant; return the chunks deleted."""
         with in_store_words(self.path):

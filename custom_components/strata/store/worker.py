@@ -249,13 +249,20 @@ class StoreWorker:
         async with self._flushing:
             waiting, self._waiting = self._waiting, []
             foreseen, self._forecasts = self._forecasts, []
+            writing = asyncio.ensure_future(self._on_writer(self._write, waiting, foreseen))
             try:
-                await self._on_writer(self._write, waiting, foreseen)
+                await asyncio.shield(writing)
             except StoreError as error:
                 self._waiting = waiting + self._waiting
                 self._forecasts = foreseen + self._forecasts
                 await self._write_failed(error)
                 return False
+            except asyncio.CancelledError:
+                # The thread goes on writing; the lock is kept until it is known how that ended.
+                if (await asyncio.wait([writing]))[0].pop().exception() is not None:
+                    self._waiting = waiting + self._waiting
+                    self._forecasts = foreseen + self._forecasts
+                raise
         self._in_live += len(waiting)
         self._failures = 0
         if self._full:
