@@ -38,6 +38,7 @@ class SourceSet:
         self._worker = worker
         self._platforms: list[AddSpeaker] = []
         self._lock = asyncio.Lock()
+        self._unknown: set[str] = set()
         self.running: dict[str, SourceCoordinator] = {}
         self.ranked: dict[str, RankedRole] = {}
 
@@ -61,6 +62,9 @@ class SourceSet:
         """Start what is new, end what is gone, make anew what changed; the others run on."""
         async with self._lock:
             wanted = {subentry.subentry_id: subentry for subentry in self._subentries()}
+            for subentry_id in self._unknown - {*wanted}:
+                self._unknown.discard(subentry_id)
+                async_clear_source_issues(self._hass, subentry_id)
             for subentry_id in [*self.running]:
                 await self._end_if_changed(subentry_id, wanted.get(subentry_id))
             started = [
@@ -86,14 +90,20 @@ class SourceSet:
         return self._entry.get_subentries_of_type(SUBENTRY_SOURCE)
 
     def _make(self, subentry: ConfigSubentry) -> SourceCoordinator | None:
+        """Return the source of a subentry; None, and an issue, when this version does not know it."""
         wanted = f"{subentry.data[CONF_ROLE]}.{subentry.data[CONF_PROVIDER]}"
         try:
             role = role_of(subentry.data[CONF_ROLE])
             source = SourceCoordinator(self._hass, self._entry, subentry, role, self._worker)
         except KeyError:
-            LOGGER.error("The source %s needs %s, which this version does not have", subentry.title, wanted)
-            async_report_unknown_source(self._hass, subentry, wanted)
+            if subentry.subentry_id not in self._unknown:
+                self._unknown.add(subentry.subentry_id)
+                LOGGER.error("The source %s needs %s, which this version does not have", subentry.title, wanted)
+                async_report_unknown_source(self._hass, subentry, wanted)
             return None
+        if subentry.subentry_id in self._unknown:
+            self._unknown.discard(subentry.subentry_id)
+            async_clear_source_issues(self._hass, subentry.subentry_id)
         return source
 
     async def _end_if_changed(self, subentry_id: str, subentry: ConfigSubentry | None) -> None:
@@ -102,7 +112,6 @@ class SourceSet:
             # Its entities and devices leave with the subentry: Home Assistant clears its registries.
             del self.running[subentry_id]
             await source.async_stop(forget=True)
-            async_clear_source_issues(self._hass, subentry_id)
         elif source.configuration != (subentry.title, dict(subentry.data)):
             del self.running[subentry_id]
             await self._remove_entities(source)
