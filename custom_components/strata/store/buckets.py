@@ -161,7 +161,6 @@ def replace(
 
     Only chunks of the given roll-up's kind are touched. The change feed is told.
     """
-    rows: list[tuple[int, int, bytes]] = []
     changes: list[tuple[int, int, int, int]] = []
     count = 0
     present = _present(connection, tier, when)
@@ -170,32 +169,39 @@ def replace(
         count += len(rollup)
         kind = KINDS.index(rollup.kind)
         period = rollup.starts // tier.span
-        old = present.get((series, kind), ())
+        old = present.get((series, kind), set())
+        removed = False
         for number in sorted({*period.tolist(), *old}):
-            fresh = rollup.select(period == number)
-            kept = _outside(connection, tier, chunk_key(number, series, kind), when) if number in old else None
-            parts = [part for part in (kept, fresh) if part is not None and len(part)]
             key = chunk_key(number, series, kind)
-            if parts:
-                joined = concatenate(parts)
-                rows.append((key, len(joined), encode_buckets(joined, timezone)))
-            else:
-                connection.execute(f"DELETE FROM {tier.table} WHERE key = ?", (key,))
-        if len(rollup):
+            kept, gone = _outside(connection, tier, key, when) if number in old else (empty(rollup.kind), False)
+            removed |= gone
+            _write_chunk(connection, tier, timezone, key, [kept, rollup.select(period == number)])
+        if removed:
+            changes.append((tier.number, series, when.start, when.end))
+        elif len(rollup):
             changes.append((tier.number, series, int(rollup.starts[0]), int(rollup.ends[-1])))
-    connection.executemany(f"INSERT OR REPLACE INTO {tier.table} VALUES (?, ?, ?)", rows)
     connection.executemany("INSERT INTO changes (tier, series, start, stop, upto) VALUES (?, ?, ?, ?, 0)", changes)
     return count
 
 
-def _outside(connection: sqlite3.Connection, tier: Tier, key: int, when: TimeRange) -> Rollup:
-    """Return a stored chunk's buckets that start outside `when`."""
-    blob = connection.execute(
-        f"SELECT blob FROM {tier.table} WHERE key = ?",
-        (key,),
-    ).fetchone()[0]
+def _write_chunk(connection: sqlite3.Connection, tier: Tier, timezone: str, key: int, parts: Sequence[Rollup]) -> None:
+    """Write one chunk's buckets, or delete the chunk where there are none left."""
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        connection.execute(f"DELETE FROM {tier.table} WHERE key = ?", (key,))
+        return
+    joined = concatenate(parts)
+    connection.execute(
+        f"INSERT OR REPLACE INTO {tier.table} VALUES (?, ?, ?)", (key, len(joined), encode_buckets(joined, timezone))
+    )
+
+
+def _outside(connection: sqlite3.Connection, tier: Tier, key: int, when: TimeRange) -> tuple[Rollup, bool]:
+    """Return a stored chunk's buckets that start outside `when`, and whether there are others."""
+    (blob,) = connection.execute(f"SELECT blob FROM {tier.table} WHERE key = ?", (key,)).fetchone()
     stored = decode_buckets(blob, KINDS[key_kind(key)])
-    return stored.select((stored.starts < when.start) | (stored.starts >= when.end))
+    outside = (stored.starts < when.start) | (stored.starts >= when.end)
+    return stored.select(outside), not outside.all()
 
 
 def _present(connection: sqlite3.Connection, tier: Tier, when: TimeRange) -> dict[tuple[int, int], set[int]]:

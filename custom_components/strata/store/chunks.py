@@ -186,7 +186,7 @@ def _decode_column(data: bytes, position: int, rows: int) -> tuple[Column, int]:
     if form == _FLOAT:
         end = position + 1 + 8 * rows
         planes = np.frombuffer(data[position + 1 : end], np.uint8).reshape(8, rows)
-        return np.ascontiguousarray(planes.T).view(np.float64).reshape(-1), end
+        return planes.T.copy().view(np.float64).reshape(-1), end
     decimals = data[position + 1]
     whole, end = _decode_whole(data, position + 2, rows)
     if form == _INT:

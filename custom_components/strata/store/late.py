@@ -5,7 +5,7 @@ import sqlite3
 import numpy as np
 
 from ..core.clock import day_edges, floor_day, floor_hour, hour_edges, next_day, next_hour
-from ..core.model import Kind, Micros, Series, TimeRange
+from ..core.model import Micros, Series, TimeRange
 from ..core.rollup import Rollup
 from . import buckets, rows, runs
 from .base import RawRows
@@ -102,13 +102,7 @@ class Settle:
         number = series.id or 0
         inner = hour_edges(self._timezone, when.start, when.end)
         edges = np.unique(np.array([when.start, *inner, when.end], np.int64))
-        timeline = build(
-            series.kind,
-            rows.read_series(self._connection, number, when),
-            runs.stops(self._connection, when),
-            runs.resumes(self._connection, when, number).get(number, ()),
-            self._carry_before(series, when.start),
-        )
+        timeline = self._timeline(series, when, self._carry_before(series, when.start))
         fine, hours = roll_tiers(series, timeline, edges)
         for tier, rolled in ((FIVE_MINUTE, fine), (HOURLY, hours)):
             if rolled is not None:
@@ -175,40 +169,32 @@ class Settle:
         """Return what was known of a series just before an instant in the past."""
         kept = watermark(self._connection, RAW_FROM) or 0
         searched = TimeRange(kept if instant >= kept else 0, instant)
-        carry, gap = self._newest_row(series, searched)
-        since = carry.time + 1 if carry else searched.start
-        if carry is None:
-            before = (
-                load_carry(self._connection, "base", series)
-                if instant >= kept
-                else self._last_bucket_before(series, instant)
-            )
-            if before is None:
-                return None
-            carry = Carry(before.time, before.value, in_force=before.in_force and not gap)
-            since = max(since, before.time + 1)
-        return self._if_not_stopped(series, carry, TimeRange(min(since, instant), instant))
+        newest = self._newest_known(series, searched)
+        if newest is not None:
+            return self._timeline(series, TimeRange(newest, instant), None).end()
+        if instant < kept:
+            return self._last_bucket_before(series, instant)
+        return self._timeline(series, searched, load_carry(self._connection, "base", series)).end()
 
-    def _if_not_stopped(self, series: Series, carry: Carry, between: TimeRange) -> Carry:
-        """Let a value hold no longer where recording stopped and it did not come back."""
+    def _timeline(self, series: Series, when: TimeRange, carry: Carry | None) -> Timeline:
         number = series.id or 0
-        stops = runs.stops(self._connection, between)
-        resumed = runs.resumes(self._connection, between, number).get(number, [])
-        if not len(stops) and not resumed:
-            return carry
-        stopped = int(stops[-1]) if len(stops) else -1
-        again = resumed[-1] if resumed else -1
-        return Carry(carry.time, carry.value, in_force=again >= stopped)
+        return build(
+            series.kind,
+            rows.read_series(self._connection, number, when),
+            runs.stops(self._connection, when),
+            runs.resumes(self._connection, when, number).get(number, ()),
+            carry,
+        )
 
-    def _newest_row(self, series: Series, when: TimeRange) -> tuple[Carry | None, bool]:
-        """Return the newest known row in `when`, and whether a gap follows it (or is all there is)."""
-        gap = False
+    def _newest_known(self, series: Series, when: TimeRange) -> Micros | None:
+        """Return the time of the newest row in `when` with a known value."""
         spans = rows.stored_periods(self._connection, "raw_chunk", rows.RAW_SPAN, when)
         for period in reversed(spans):
-            carry, gap = _newest_known(series.kind, self._chunk(series.id or 0, period, when), gap=gap)
-            if carry is not None:
-                return carry, gap
-        return None, gap
+            found = self._chunk(series.id or 0, period, when)
+            known = found.times[~np.isnan(series_values(series.kind, found))]
+            if len(known):
+                return int(known[-1])
+        return None
 
     def _last_bucket_before(self, series: Series, instant: Micros) -> Carry | None:
         """Return what the hours say, for instants whose raw rows are gone."""
@@ -220,16 +206,3 @@ class Settle:
         whole = hours.columns["covered"][-1] == hours.ends[-1] - hours.starts[-1]
         holds = bool(whole) and int(hours.ends[-1]) == instant
         return Carry(int(hours.ends[-1]), float(hours.columns["last"][-1]), in_force=holds)
-
-
-def _newest_known(kind: Kind, before: RawRows, *, gap: bool) -> tuple[Carry | None, bool]:
-    """Return the newest value among rows, and whether a gap has been met behind it."""
-    if not len(before):
-        return None, gap
-    values = series_values(kind, before)
-    known = np.flatnonzero(~np.isnan(values))
-    if not len(known):
-        return None, True
-    newest = int(known[-1])
-    gap = gap or newest < len(values) - 1
-    return Carry(int(before.times[newest]), float(values[newest]), in_force=not gap), gap

@@ -22,10 +22,10 @@ def begin(connection: sqlite3.Connection, now: Micros) -> tuple[int, bool, Micro
     """End a run that was cut off, start a new one, and return (id, unclean, last alive).
 
     A run that was killed ends at the last moment it is known to have recorded: its newest
-    heartbeat or row. Rows that are dated ahead, such as prices, say nothing about that.
+    heartbeat. Rows say nothing about that: prices are dated ahead, and clocks are set back.
     """
     unfinished = connection.execute("SELECT id, start, alive FROM run WHERE stop IS NULL ORDER BY id DESC").fetchall()
-    newest = connection.execute("SELECT MAX(time) FROM live WHERE time <= ?", (now,)).fetchone()[0]
+    newest = connection.execute("SELECT MAX(time) FROM live WHERE flag = ?", (int(Flag.HEARTBEAT),)).fetchone()[0]
     for number, start, alive in unfinished:
         end = max(start, alive, newest or 0)
         connection.execute("UPDATE run SET stop = ?, alive = ? WHERE id = ?", (end, end, number))
@@ -56,7 +56,7 @@ def all_runs(connection: sqlite3.Connection) -> list[Run]:
 def stops(connection: sqlite3.Connection, when: TimeRange) -> NDArray[np.int64]:
     """Return the instants in `when` at which recording stopped."""
     found = connection.execute(
-        "SELECT stop FROM run WHERE stop >= ? AND stop < ? ORDER BY stop", (when.start, when.end)
+        "SELECT DISTINCT stop FROM run WHERE stop >= ? AND stop < ? ORDER BY stop", (when.start, when.end)
     ).fetchall()
     return np.array([row[0] for row in found], np.int64)
 

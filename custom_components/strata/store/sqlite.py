@@ -233,6 +233,9 @@ class SqliteStore:
         counted in `counters.too_late`. Rows older than the coarsest tier keeps, or more than 30
         days ahead of the clock, are counted in `counters.misdated`.
 
+        `heartbeat` is an instant at which the home was certainly being watched. Should the process
+        be killed, the run ends at the newest one: what was held after it is not known.
+
         Raises:
             StoreFull, StoreDamaged, StoreError: nothing was stored.
         """
