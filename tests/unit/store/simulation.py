@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 import math
 from pathlib import Path
 import random
 
 from custom_components.strata.core.model import Flag, Kind, Micros, Row, Series, SeriesKey, TimeRange
-from custom_components.strata.store.base import Cursor
+from custom_components.strata.store.base import Cursor, DownsampleReport
 from custom_components.strata.store.reader import StoreReader
 from custom_components.strata.store.sqlite import SqliteStore
 from custom_components.strata.store.tiers import DEFAULT_LADDER, Ladder
@@ -96,6 +97,7 @@ class Simulation:
         self.alive = start
         self.rolled = 0
         self.not_before = start - 2 * HOUR
+        self.kept_from = 0
         self.follower = Follower()
         self.log: list[str] = []
         self._open()
@@ -285,10 +287,22 @@ class Simulation:
         """Compare the raw rows of some stretch of one series, wherever they are."""
         name = self.random.choice(list(self.naive))
         low = self.random.randrange(self.start - 2 * HOUR, max(self.clock, self.start + 1))
+        low = max(low, self.kept_from)
         when = TimeRange(low, low + self.random.randrange(1, 6 * HOUR))
         with self.store.reader() as reader:
             found = stored_rows(reader, self.series[name], when)
         assert found == [row for row in expected_rows(self.naive[name]) if row[0] in when], (name, when)
+
+    def downsample(self, tier: str) -> DownsampleReport:
+        """Take a step of the ladder; from now on nothing is written or looked for before what is kept."""
+        report = self.store.downsample(tier, self.clock)
+        if tier == "raw" and self.rolled:
+            keep = self.store.ladder["raw"].keep or timedelta()
+            rolled = self.edges()[0][-1]
+            self.kept_from = min(self.clock - keep // timedelta(microseconds=1), rolled) // HOUR * HOUR
+            hours, _ = borders(self.timezone, self.kept_from, self.kept_from + HOUR)
+            self.not_before = max(self.not_before, hours[0])
+        return report
 
     # What has to be true
 
