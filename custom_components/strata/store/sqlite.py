@@ -14,7 +14,7 @@ import time
 from typing import Self
 
 from ..core.model import Flag, Forecast, Kind, Micros, Row, Series, SeriesKey, TimeRange
-from . import buckets, catalog, details, feed, forecasts, health, late, roll_up, runs, schema
+from . import backlog, buckets, catalog, details, feed, forecasts, health, late, roll_up, runs, schema
 from .base import (
     CompactReport,
     Counters,
@@ -423,6 +423,11 @@ class SqliteStore:
         """Forget a feed reader."""
         with in_store_words(self.path):
             feed.drop_cursor(self._connection, name)
+
+    def save_note(self, name: str, note: object) -> None:
+        """Keep a small JSON value that a reader of the change feed wants to find again; None forgets it."""
+        with in_store_words(self.path):
+            backlog.save_note(self._connection, name, note)
 
     def quick_check(self) -> str | None:
         """Return what is wrong with the file, or None when it is sound."""
