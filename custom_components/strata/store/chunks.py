@@ -19,6 +19,7 @@ type Column = NDArray[np.int64] | NDArray[np.float64]
 _LEVEL = 6
 _RAW_DEFLATE = -15
 _VERSION = 1
+_MOST_ROWS = 1 << 24
 _MAX_DECIMALS = 6
 _PROBE = 6
 """How many values decide which number of decimals is tried."""
@@ -64,9 +65,20 @@ def decode(blob: bytes) -> list[Column]:
             raise ChunkError("damaged chunk: its check sum is wrong")
     except (zlib.error, struct.error) as error:
         raise ChunkError(f"damaged chunk: {error}") from error
+    try:
+        return _decode_columns(content)
+    except (struct.error, ValueError, IndexError, OverflowError) as error:
+        if isinstance(error, ChunkError):
+            raise
+        raise ChunkError(f"damaged chunk: {error}") from error
+
+
+def _decode_columns(content: bytes) -> list[Column]:
     version, count, rows = _HEAD.unpack_from(content)
     if version != _VERSION:
         raise ChunkError(f"chunk version {version} is newer than this Strata reads")
+    if rows > _MOST_ROWS:
+        raise ChunkError(f"damaged chunk: it claims {rows} rows")
     position = _HEAD.size
     columns = []
     for _ in range(count):

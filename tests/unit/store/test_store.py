@@ -366,6 +366,68 @@ class TestLate:
         assert store.counters.too_late == 1
         assert dict(zip(hours.starts.tolist(), hours.mean.tolist(), strict=True)) == {NOON: 10.0, missing: 7.0}
 
+    def test_a_late_row_is_what_the_next_hour_begins_with(self, store, clock):
+        meter = power(store, "meter", kind=Kind.METER)
+        store.write([Row(meter, NOON, 100.0)])
+        clock.now = NOON + HOUR
+        store.roll_up()
+        store.write([Row(meter, NOON + 30 * MINUTE, 105.0)])
+        store.roll_up()
+        store.write([Row(meter, NOON + 90 * MINUTE, 107.0)])
+        clock.now = NOON + 2 * HOUR
+        store.roll_up()
+        with store.reader() as reader:
+            assert reader.tier("hourly", meter.id, Kind.METER, ALL).columns["increase"].tolist() == [5.0, 2.0]
+
+    def test_a_late_row_before_a_gap_counts_once(self, store, clock):
+        meter = power(store, "meter", kind=Kind.METER)
+        store.write(
+            [
+                Row(meter, NOON, 100.0),
+                Row(meter, NOON + 61 * MINUTE, None, None, Flag.GAP),
+                Row(meter, NOON + 130 * MINUTE, 107.0),
+            ]
+        )
+        clock.now = NOON + 3 * HOUR
+        store.roll_up()
+        store.write([Row(meter, NOON + 30 * MINUTE, 105.0)])
+        store.roll_up()
+        with store.reader() as reader:
+            hours = reader.tier("hourly", meter.id, Kind.METER, ALL)
+        assert hours.columns["increase"].sum() == 7.0
+
+    def test_a_meter_that_was_silent_since_before_raw_begins_still_grows_from_there(self, store, clock):
+        meter = power(store, "meter", kind=Kind.METER)
+        store.write([Row(meter, NOON, 100.0)])
+        clock.now = NOON + 10 * DAY
+        store.roll_up()
+        store.downsample("raw")
+        store.write([Row(meter, NOON + 9 * DAY, 103.0)])
+        store.roll_up()
+        with store.reader() as reader:
+            hours = reader.tier("hourly", meter.id, Kind.METER, TimeRange(NOON + 8 * DAY, NOON + 10 * DAY))
+        assert hours.columns["increase"].sum() == 3.0
+
+    def test_a_row_from_a_clock_that_was_not_set_is_refused(self, store, clock):
+        kettle = power(store)
+        assert store.write([Row(kettle, 5, 1.0), Row(kettle, NOON + 400 * DAY, 1.0), Row(kettle, NOON, 1.0)]) == 1
+        assert store.counters.misdated == 2
+        assert len(read_raw(store, kettle)) == 1
+
+    def test_a_late_gap_takes_buckets_away_and_the_feed_says_so(self, store, clock):
+        kettle = power(store)
+        store.write([Row(kettle, NOON, 10.0)])
+        clock.now = NOON + 3 * HOUR
+        store.roll_up()
+        with store.reader() as reader:
+            cursor = reader.newest_cursor()
+        store.write([Row(kettle, NOON, None, None, Flag.GAP)])
+        store.roll_up()
+        with store.reader() as reader:
+            assert len(reader.tier("hourly", kettle.id, Kind.MEASUREMENT, ALL)) == 0
+            told = [change for change in reader.changes(cursor).changes if change.tier == "hourly"]
+        assert [(change.start, change.end) for change in told] == [(NOON, NOON + 3 * HOUR)]
+
 
 class TestDetails:
     def test_attributes_are_kept_once_and_only_when_they_change(self, store):

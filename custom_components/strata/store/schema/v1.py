@@ -7,8 +7,10 @@ live ── the newest rows, append only; compaction empties it into chunks
 raw_chunk, five_minute_chunk, hourly_chunk, daily_chunk, detail_chunk
     key = period << 24 | series << 4 | kind; an ordinary rowid table, because long blobs in
     a WITHOUT ROWID table spill into overflow pages
-last, carry ── the newest row of a series, and the one before the roll-up watermark
-watermark, dirty ── how far roll-ups are, and what late rows made stale
+last ── the newest row of a series
+carry, base ── what was known of it up to where roll-ups have come, and where raw rows begin
+watermark ── up to when tiers are rolled up, and from when they are kept
+dirty ── what late rows made stale
 changes, cursor ── the change feed and its readers
 forecast ── forecasts as issued
 ladder_step ── what retention did
