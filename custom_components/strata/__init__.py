@@ -17,6 +17,7 @@ from .fetching import QUOTAS, Quotas
 from .ingest import Ingest
 from .issues import async_clear_store_too_new, async_report_notice, async_report_store_too_new
 from .last_good import async_remove_last_good
+from .retention import Retention
 from .runtime import StrataConfigEntry, StrataData, ladder_of, supervise
 from .services import async_setup_services
 from .source_set import SourceSet
@@ -54,7 +55,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
         store=StoreCoordinator(hass, entry, worker),
         options=entry.options,
         hub_device_id=device.id,
-        writer=entry.async_create_background_task(hass, supervise("store's writer", worker.run), f"{DOMAIN} writer"),
+        tasks=[
+            entry.async_create_background_task(hass, supervise(name, work), f"{DOMAIN} {name}")
+            for name, work in (("writer", worker.run), ("retention", Retention(worker, _now).run))
+        ],
     )
     data.ingest.async_start()
     await data.source_set.async_follow()
@@ -120,6 +124,7 @@ def _listen(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
 
     async def final_write(_event: Event) -> None:
         data.ingest.async_stop()
+        await data.store.async_shutdown()
         await data.worker.close()
 
     entry.async_on_unload(hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, home_changed))
@@ -144,7 +149,9 @@ async def async_unload_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> b
     data = entry.runtime_data
     data.ingest.async_stop()
     await data.source_set.async_stop()
-    data.writer.cancel()
+    await data.store.async_shutdown()
+    for task in data.tasks:
+        task.cancel()
     await data.worker.close()
     return True
 

@@ -1,5 +1,6 @@
 """What all entities of Strata have in common."""
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.const import EntityCategory
@@ -82,9 +83,9 @@ class StrataSourceEntity(BaseCoordinatorEntity[SourceCoordinator | RankedRole]):
         self.async_write_ha_state()
 
     @callback
+    @abstractmethod
     def _refresh(self) -> None:
         """Take over what the source says now."""
-        raise NotImplementedError
 
 
 class StrataMetricEntity(StrataSourceEntity):
@@ -118,9 +119,9 @@ class StrataMetricEntity(StrataSourceEntity):
         return attributes
 
     @callback
+    @abstractmethod
     def _show(self, snapshot: Snapshot | None) -> None:
         """Take over the metric's value; None when there is no good reading."""
-        raise NotImplementedError
 
 
 class StrataHubEntity(CoordinatorEntity[StoreCoordinator]):

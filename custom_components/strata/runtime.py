@@ -37,7 +37,8 @@ class StrataData:
     options: Mapping[str, Any]
     """The options in force."""
     hub_device_id: str
-    writer: asyncio.Task[None]
+    tasks: list[asyncio.Task[None]]
+    """The supervised background work."""
 
     @property
     def sources(self) -> Mapping[str, SourceCoordinator]:

@@ -1,5 +1,6 @@
 """Measures the store from time to time."""
 
+import asyncio
 from datetime import timedelta
 from typing import override
 
@@ -23,6 +24,7 @@ class StoreCoordinator(DataUpdateCoordinator[Sizes | None]):
         """Measure the store of `worker`."""
         super().__init__(hass, LOGGER, config_entry=entry, name="store", update_interval=INTERVAL)
         self._worker = worker
+        self._measuring: asyncio.Future[Sizes] | None = None
 
     @property
     def counters(self) -> Counters:
@@ -32,10 +34,18 @@ class StoreCoordinator(DataUpdateCoordinator[Sizes | None]):
     @override
     async def _async_update_data(self) -> Sizes | None:
         try:
-            return await self._worker.read(lambda reader: reader.sizes())
+            self._measuring = asyncio.ensure_future(self._worker.read(lambda reader: reader.sizes()))
+            return await asyncio.shield(self._measuring)
         except StoreError as error:
             raise UpdateFailed(
                 translation_domain=DOMAIN,
                 translation_key="store_failed",
                 translation_placeholders={"reason": str(error)},
             ) from error
+
+    @override
+    async def async_shutdown(self) -> None:
+        """End, and wait for a measurement under way: nothing may read a store that is being closed."""
+        await super().async_shutdown()
+        if self._measuring is not None:
+            await asyncio.wait([self._measuring])

@@ -4,10 +4,12 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import PropertyMock, patch
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.config_entries import ConfigEntryState, ConfigSubentryData
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentryDataWithId
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity import Entity
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
@@ -23,6 +25,13 @@ from tests.integration.given import PRICE_URL, Keyed, StartHub, prices
 @pytest.fixture
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     return snapshot.use_extension(HomeAssistantSnapshotExtension)
+
+
+@pytest.fixture
+def every_entity_enabled() -> Generator[None]:
+    """Enable entities that are there only when the user wants them."""
+    with patch.object(Entity, "entity_registry_enabled_default", PropertyMock(return_value=True)):
+        yield
 
 
 @pytest.fixture
@@ -54,8 +63,10 @@ async def start_hub(home: HomeAssistant) -> AsyncGenerator[StartHub]:
     """Return what sets up the hub with sources; whatever still runs is unloaded at the end."""
     entries: list[MockConfigEntry] = []
 
-    async def start(*sources: ConfigSubentryData, **options: Any) -> MockConfigEntry:
-        entry = MockConfigEntry(domain=DOMAIN, title="Strata", subentries_data=list(sources), options=options)
+    async def start(*sources: ConfigSubentryDataWithId, **options: Any) -> MockConfigEntry:
+        entry = MockConfigEntry(
+            domain=DOMAIN, title="Strata", entry_id="hub", subentries_data=list(sources), options=options
+        )
         entries.append(entry)
         entry.add_to_hass(home)
         await home.config_entries.async_setup(entry.entry_id)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar, override
 
-from homeassistant.config_entries import ConfigSubentryData
+from homeassistant.config_entries import ConfigSubentryDataWithId
 from homeassistant.core import HomeAssistant
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
@@ -33,12 +33,13 @@ def prices(*, start: datetime = MIDNIGHT, hours: int = 24, first: float = 100.0,
     }
 
 
-def price_source(zone: str = "DE-LU", *, rank: int = 1, title: str | None = None) -> ConfigSubentryData:
+def price_source(zone: str = "DE-LU", *, rank: int = 1, title: str | None = None) -> ConfigSubentryDataWithId:
     """A source of prices from Energy-Charts."""
-    return ConfigSubentryData(
+    return ConfigSubentryDataWithId(
         subentry_type="source",
         title=title or f"Energy-Charts {zone}",
         unique_id=f"electricity_pricing:energy_charts:{zone}",
+        subentry_id=f"prices_{zone}",
         data={
             "role": "electricity_pricing",
             "provider": "energy_charts",
@@ -48,12 +49,13 @@ def price_source(zone: str = "DE-LU", *, rank: int = 1, title: str | None = None
     )
 
 
-def entity_source(entity_id: str = "sensor.grid_carbon", *, rank: int = 1) -> ConfigSubentryData:
+def entity_source(entity_id: str = "sensor.grid_carbon", *, rank: int = 1) -> ConfigSubentryDataWithId:
     """A source of carbon intensity from an entity."""
-    return ConfigSubentryData(
+    return ConfigSubentryDataWithId(
         subentry_type="source",
         title="Grid",
         unique_id=f"carbon_intensity:entity:{entity_id}",
+        subentry_id=f"carbon_{entity_id}",
         data={"role": "carbon_intensity", "provider": "entity", "options": {"entity": entity_id}, "rank": rank},
     )
 
@@ -99,12 +101,13 @@ class Keyed(Provider):
         )
 
 
-def keyed_source(api_key: str = "old-secret") -> ConfigSubentryData:
+def keyed_source(api_key: str = "old-secret") -> ConfigSubentryDataWithId:
     """A source of the provider with a key."""
-    return ConfigSubentryData(
+    return ConfigSubentryDataWithId(
         subentry_type="source",
         title="Keyed",
         unique_id="electricity_pricing:keyed:",
+        subentry_id="keyed",
         data={
             "role": "electricity_pricing",
             "provider": "keyed",
@@ -118,10 +121,10 @@ type StartHub = Callable[..., Awaitable[MockConfigEntry]]
 
 
 async def settle(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Wait until no fetch is under way; the store's writer never ends and is not waited for."""
+    """Wait until no fetch is under way; the store's writer and its ladder never end and are not waited for."""
     await hass.async_block_till_done()
     # Time stands still in most tests, so this must not sleep.
-    while fetches := [task for task in entry._background_tasks if "writer" not in task.get_name()]:
+    while fetches := [*entry._background_tasks.difference(entry.runtime_data.tasks)]:
         await asyncio.wait(fetches)
         await hass.async_block_till_done()
 

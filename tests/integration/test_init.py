@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.config_entries import ConfigEntryState, ConfigSubentry, ConfigSubentryData
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentry, ConfigSubentryDataWithId
 from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
@@ -41,7 +41,7 @@ def _now(freezer: FrozenDateTimeFactory) -> None:
     freezer.move_to(NOW)
 
 
-def subentry(data: ConfigSubentryData) -> ConfigSubentry:
+def subentry(data: ConfigSubentryDataWithId) -> ConfigSubentry:
     return ConfigSubentry(
         data=MappingProxyType(data["data"]),
         subentry_type="source",
