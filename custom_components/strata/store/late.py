@@ -74,9 +74,15 @@ class Settle:
         end = done if following is None else min(done, next_hour(self._timezone, following))
         if begin < end:
             timeline = self._roll_up_again(series, TimeRange(begin, end))
-            after = timeline.end()
-            if end == done and after is not None:
-                save_carries(self._connection, "carry", self._series, [(series.id or 0, after)])
+            if end == done:
+                self._carry_on(series, timeline.end())
+
+    def _carry_on(self, series: Series, carry: Carry | None) -> None:
+        """Let the next hours begin with what is known now; a row taken away may leave nothing."""
+        if carry is None:
+            self._connection.execute("DELETE FROM carry WHERE series = ?", (series.id,))
+        else:
+            save_carries(self._connection, "carry", self._series, [(series.id or 0, carry)])
 
     def _fill(self, series: Series, when: TimeRange, late: TimeRange) -> bool:
         """Fill hours whose raw rows are gone, up to the first one that is rolled up already.
