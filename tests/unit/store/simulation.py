@@ -299,7 +299,8 @@ class Simulation:
         if tier == "raw" and self.rolled:
             keep = self.store.ladder["raw"].keep or timedelta()
             rolled = self.edges()[0][-1]
-            self.kept_from = min(self.clock - keep // timedelta(microseconds=1), rolled) // HOUR * HOUR
+            gone = min(self.clock - keep // timedelta(microseconds=1), rolled) // HOUR * HOUR
+            self.kept_from = max(self.kept_from, gone)
             hours, _ = borders(self.timezone, self.kept_from, self.kept_from + HOUR)
             self.not_before = max(self.not_before, hours[0])
         return report
