@@ -15,7 +15,7 @@ from .core.model import Micros, to_micros
 from .entity import ranked_identifier
 from .fetching import QUOTAS, Quotas
 from .ingest import Ingest
-from .issues import async_clear_store_too_new, async_report_notice, async_report_store_too_new
+from .issues import async_clear_all, async_clear_store_too_new, async_report_notice, async_report_store_too_new
 from .last_good import async_remove_last_good
 from .retention import Retention
 from .runtime import StrataConfigEntry, StrataData, ladder_of, supervise
@@ -160,6 +160,8 @@ async def async_remove_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> N
     """Forget the sources' last readings; the recorded history stays where it is."""
     for subentry_id in entry.subentries:
         await async_remove_last_good(hass, subentry_id)
+    await hass.data[QUOTAS].async_remove()
+    async_clear_all(hass)
     LOGGER.info(
         "The recorded history stays in %s; delete that folder if it is no longer wanted",
         hass.config.path(STORE_FOLDER),

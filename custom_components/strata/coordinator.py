@@ -107,7 +107,7 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         self.health.restore(kept.turns)
         self._follow_clock()
         wait = self._wait_after(kept.reading) if kept.reading and self.snapshot() else timedelta()
-        self.update_interval = max(wait, SHORTEST_WAIT)
+        self.update_interval = max(wait, SHORTEST_WAIT) if wait else self.interval
         # Readings are stored even when the user has disabled every entity: polling needs a listener.
         self._unsubscribe.append(self.async_add_listener(lambda: None))
         if watched := self.provider.watched_entities():

@@ -56,6 +56,11 @@ def ranked_identifier(entry_id: str, role: str) -> tuple[str, str]:
     return (DOMAIN, f"{entry_id}_{role}")
 
 
+def owner_id(entry_id: str, speaker: Speaker) -> str:
+    """Return what the unique ids of a speaker's entities begin with."""
+    return f"{entry_id}_{speaker.role.key}" if isinstance(speaker, RankedRole) else speaker.subentry_id
+
+
 class StrataSourceEntity(BaseCoordinatorEntity[SourceCoordinator | RankedRole]):
     """An entity of a source, or of a role with several."""
 
@@ -64,8 +69,7 @@ class StrataSourceEntity(BaseCoordinatorEntity[SourceCoordinator | RankedRole]):
     def __init__(self, entry: StrataConfigEntry, speaker: Speaker, key: str) -> None:
         """Name the entity after `key`, which is also its translation and icon key."""
         super().__init__(speaker)
-        role = f"{entry.entry_id}_{speaker.role.key}"
-        self._attr_unique_id = f"{role if isinstance(speaker, RankedRole) else speaker.subentry_id}_{key}"
+        self._attr_unique_id = f"{owner_id(entry.entry_id, speaker)}_{key}"
         self._attr_translation_key = key
         self._attr_device_info = speaker_device_info(entry, speaker, entry.runtime_data.hub_device_id)
         self._refresh()
@@ -114,6 +118,8 @@ class StrataMetricEntity(StrataSourceEntity):
 
     def _attributes(self, snapshot: Snapshot) -> dict[str, Any]:
         attributes: dict[str, Any] = dict(self.metric.attributes(snapshot)) if self.metric.attributes else {}
+        if self.metric.key == self.coordinator.role.main:
+            attributes |= snapshot.reading.notes
         if isinstance(self.coordinator, RankedRole):
             attributes[ATTR_PROVIDER] = snapshot.provider
         return attributes

@@ -69,6 +69,10 @@ class Quotas:
         """Write in a while, and at the latest when Home Assistant stops."""
         self._store.async_delay_save(self.dump, QUOTA_SAVE_DELAY)
 
+    async def async_remove(self) -> None:
+        """Delete the file."""
+        await self._store.async_remove()
+
     def dump(self) -> dict[str, Any]:
         """Return what has been counted, as JSON."""
         return cast("dict[str, Any]", self.book.dump())

@@ -46,8 +46,8 @@ class Health:
 
     @property
     def healthy(self) -> bool | None:
-        """Whether the last fetch brought a reading; None before the first."""
-        return self._turns[-1].up if self._turns else None
+        """Whether the last fetch brought a reading, in an earlier run if need be; None before the first."""
+        return next((turn.up for turn in reversed(self._turns) if turn.up is not None), None)
 
     def add(self, fetch: Fetch) -> None:
         """Record a fetch that has just ended."""
@@ -55,7 +55,7 @@ class Health:
         up = fetch.outcome == OK
         self.failure = None if up else fetch.outcome
         self.consecutive_failures = 0 if up else self.consecutive_failures + 1
-        if self.healthy is not up:
+        if not self._turns or self._turns[-1].up is not up:
             self._turns.append(Turn(fetch.at, up))
         self._forget_before(fetch.at - UPTIME_WINDOW)
 

@@ -93,6 +93,14 @@ def async_report_unknown_source(hass: HomeAssistant, subentry: ConfigSubentry, w
 
 
 @callback
+def async_clear_all(hass: HomeAssistant) -> None:
+    """Take back everything that was said."""
+    for domain, issue_id in [*ir.async_get(hass).issues]:
+        if domain == DOMAIN:
+            ir.async_delete_issue(hass, DOMAIN, issue_id)
+
+
+@callback
 def async_clear_source_issues(hass: HomeAssistant, subentry_id: str) -> None:
     """Take back what was said about a source."""
     for issue in (UNAUTHORIZED, UNKNOWN):

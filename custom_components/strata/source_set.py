@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from homeassistant.config_entries import ConfigSubentry
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.entity_platform import async_get_platforms
 
 from .const import CONF_PROVIDER, CONF_ROLE, DOMAIN, LOGGER, SUBENTRY_SOURCE
 from .coordinator import SourceCoordinator
-from .entity import StrataSourceEntity, ranked_identifier
+from .entity import StrataSourceEntity, owner_id, ranked_identifier
 from .issues import async_clear_source_issues, async_report_unknown_source
 from .ranking import RankedRole
 from .runtime import StrataConfigEntry
@@ -75,6 +76,7 @@ class SourceSet:
             for source in started:
                 await source.async_start()
                 self.running[source.subentry_id] = source
+                self._forget_entities(source)
             self._announce(started)
             await self._rank()
 
@@ -130,17 +132,38 @@ class SourceSet:
                 if isinstance(entity, StrataSourceEntity) and entity.coordinator is speaker:
                     await entity.async_remove()
 
+    @callback
+    def _forget_entities(self, speaker: Speaker) -> None:
+        """Take entities out of the registry that the parameters in force never give a value."""
+        registry = er.async_get(self._hass)
+        shown = shown_metrics(speaker)
+        for metric in speaker.role.metrics:
+            platform = Platform.BINARY_SENSOR if metric.binary else Platform.SENSOR
+            unique_id = f"{owner_id(self._entry.entry_id, speaker)}_{metric.key}"
+            entity_id = registry.async_get_entity_id(platform, DOMAIN, unique_id)
+            if metric not in shown and entity_id is not None:
+                registry.async_remove(entity_id)
+
     async def _rank(self) -> None:
         for key in {*self.ranked, *(source.role.key for source in self.running.values())}:
             sources = self.of_role(key)
             if key in self.ranked and sources:
-                self.ranked[key].async_follow(sources)
+                await self._follow_ranked(self.ranked[key], sources)
             elif key in self.ranked:
                 self.ranked.pop(key).async_stop()
                 self._remove_device(key)
             elif len(sources) > 1 or self._device(key) is not None:
                 self.ranked[key] = RankedRole(role_of(key), sources)
                 self._announce([self.ranked[key]])
+
+    async def _follow_ranked(self, role: RankedRole, sources: list[SourceCoordinator]) -> None:
+        """Let a role follow other sources, with the entities that these can fill."""
+        shown = shown_metrics(role)
+        role.async_follow(sources)
+        if shown_metrics(role) != shown:
+            await self._remove_entities(role)
+            self._forget_entities(role)
+            self._announce([role])
 
     def _device(self, role: str) -> dr.DeviceEntry | None:
         return dr.async_get(self._hass).async_get_device_by_identifier(

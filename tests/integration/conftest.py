@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Generator
 from datetime import datetime
 from pathlib import Path
+import threading
 from typing import Any
 from unittest.mock import PropertyMock, patch
 
@@ -77,6 +78,10 @@ async def start_hub(home: HomeAssistant) -> AsyncGenerator[StartHub]:
     for entry in entries:
         if entry.state is ConfigEntryState.LOADED:
             await home.config_entries.async_unload(entry.entry_id)
+    # The store's threads end by themselves, but not before the test rig looks for left-over ones.
+    for thread in threading.enumerate():
+        if thread.name.startswith("strata-"):
+            await home.async_add_executor_job(thread.join, 10)
 
 
 @pytest.fixture

@@ -98,6 +98,7 @@ class Keyed(Provider):
             fetched_at=now,
             unit="EUR/kWh",
             forecasts={"current_price": Forecast("EUR/kWh", now, (slot,))},
+            notes={"tariff": "agile"},
         )
 
 

@@ -18,8 +18,9 @@ from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClien
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.strata.const import DOMAIN
+from custom_components.strata.issues import async_report_notice
 from custom_components.strata.runtime import supervise
-from custom_components.strata.store.base import StoreTooNew, StoreUnusable
+from custom_components.strata.store.base import NoticeKind, StoreNotice, StoreTooNew, StoreUnusable
 from tests.integration.given import (
     KEYED_URL,
     NOW,
@@ -319,16 +320,19 @@ async def test_removing_the_hub_keeps_the_history_and_says_where(
     hass_storage: dict[str, Any],
     start_hub: StartHub,
     energy_charts: AiohttpClientMocker,
+    issue_registry: ir.IssueRegistry,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     entry = await start_hub(price_source())
     await settle(home, entry)
+    async_report_notice(home, StoreNotice(NoticeKind.ROWS_DROPPED, "5"))
     await home.config_entries.async_remove(entry.entry_id)
     store = tmp_path / "strata" / "strata.db"
     assert await home.async_add_executor_job(store.exists)
     assert f"The recorded history stays in {store.parent}" in caplog.text
-    assert not [key for key in hass_storage if key.startswith("strata.source.")]
+    assert not [key for key in hass_storage if key.startswith("strata.")]
+    assert not [issue for issue in issue_registry.issues.values() if issue.domain == DOMAIN]
 
 
 async def test_background_work_starts_again_after_a_growing_wait(caplog: pytest.LogCaptureFixture) -> None:

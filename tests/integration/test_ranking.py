@@ -125,3 +125,30 @@ async def test_user_can_ask_the_role_for_a_fetch(home: HomeAssistant, start_hub:
     await home.services.async_call("homeassistant", "update_entity", {"entity_id": [ROLE]}, blocking=True)
     await settle(home, entry)
     assert len(speaker.health.fetches) == 2
+
+
+async def test_entities_of_the_role_follow_what_its_sources_can_fill(home: HomeAssistant, start_hub: StartHub) -> None:
+    for name, value in (("first", "100"), ("second", "200")):
+        home.states.async_set(f"sensor.{name}", value, UNIT)
+    home.states.async_set("sensor.wind", "45", {"unit_of_measurement": "%"})
+    renewable = "sensor.carbon_intensity_renewable_share"
+    entry = await start_hub(entity_source("sensor.first"), entity_source("sensor.second", rank=2))
+    await settle(home, entry)
+    assert home.states.get(renewable) is None
+
+    second = entry.subentries["carbon_sensor.second"]
+    with_share = {**second.data, "options": {"entity": "sensor.second", "renewable_entity": "sensor.wind"}}
+    home.config_entries.async_update_subentry(entry, second, data=with_share)
+    await settle(home, entry)
+    assert home.states.get(renewable).state == "unknown", "the source that speaks does not know it"
+    assert home.states.get("sensor.grid_2_renewable_share") is None
+    assert [state.entity_id for state in home.states.async_all("sensor") if state.state == "45.0"] == [
+        "sensor.grid_renewable_share"
+    ]
+
+    without = {**second.data, "options": {"entity": "sensor.second"}}
+    home.config_entries.async_update_subentry(entry, second, data=without)
+    await settle(home, entry)
+    assert home.states.get(renewable) is None
+    assert home.states.get("sensor.grid_renewable_share") is None
+    assert said(home) == ("100.0", "entity")

@@ -11,7 +11,17 @@ from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClien
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.strata.sources import ROLES
-from tests.integration.given import MIDNIGHT, NOW, StartHub, entity_source, price_source, settle
+from tests.integration.given import (
+    KEYED_URL,
+    MIDNIGHT,
+    NOW,
+    Keyed,
+    StartHub,
+    entity_source,
+    keyed_source,
+    price_source,
+    settle,
+)
 
 UNIT = {"unit_of_measurement": "gCO2eq/kWh"}
 
@@ -144,3 +154,13 @@ async def test_last_update_is_the_instant_the_values_are_for(
     shown = dt_util.parse_datetime(home.states.get("sensor.energy_charts_de_lu_last_update").state)
     assert shown == source.reading.observed_at
     assert MIDNIGHT <= shown <= NOW
+
+
+async def test_notes_of_a_reading_are_attributes_of_its_main_value(
+    home: HomeAssistant, start_hub: StartHub, keyed: type[Keyed], aioclient_mock: AiohttpClientMocker
+) -> None:
+    aioclient_mock.get(KEYED_URL, json={"price": 0.25})
+    entry = await start_hub(keyed_source())
+    await settle(home, entry)
+    assert home.states.get("sensor.keyed_current_price").attributes["tariff"] == "agile"
+    assert "tariff" not in home.states.get("sensor.keyed_next_price").attributes

@@ -348,6 +348,18 @@ async def test_reconfigure_keeps_a_secret_that_is_not_entered_again(
     await settle(home, entry)
 
 
+async def test_reconfigure_keeps_the_name_the_user_gave(
+    home: HomeAssistant, start_hub: StartHub, energy_charts: AiohttpClientMocker
+) -> None:
+    entry = await start_hub(price_source(title="Spot market"))
+    await settle(home, entry)
+    result = await go_on(home, await reconfigure(home, entry), {"provider": "energy_charts"})
+    result = await go_on(home, result, {"bidding_zone": "DE-LU"})
+    await go_on(home, result, {})
+    assert only_subentry(entry).title == "Spot market"
+    await settle(home, entry)
+
+
 async def test_reconfigure_of_an_unknown_role_says_so(home: HomeAssistant, start_hub: StartHub) -> None:
     source = price_source()
     source["data"] = {**source["data"], "role": "tides"}

@@ -47,7 +47,7 @@ def test_time_when_nobody_watched_does_not_count() -> None:
 
     after = Health()
     after.restore(kept)
-    assert after.healthy is None
+    assert after.healthy is False, "as it was when watching ended"
     after.add(fetch(START + 10 * HOUR))
     # One hour up, one down, eight unwatched, two up.
     assert after.uptime(START + 12 * HOUR) == pytest.approx(75.0)

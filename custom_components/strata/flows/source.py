@@ -149,6 +149,9 @@ class SourceFlow(ConfigSubentryFlow):
         title = await self._title()
         if (current := self._current) is None:
             return self.async_create_entry(title=title, data=data, unique_id=self._unique_id)
+        if current.unique_id == self._unique_id:
+            # The same source: it keeps the name it may have been given.
+            title = current.title
         return self.async_update_and_abort(
             self._get_entry(), current, title=title, data=data, unique_id=self._unique_id
         )
