@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 import math
 from zoneinfo import ZoneInfo
 
@@ -87,7 +88,7 @@ class NaiveSeries:
             before = value
         found = []
         segments = _segments(held, edges)
-        for index, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
+        for index, (start, end) in enumerate(pairwise(edges)):
             here, there = inside.get(index, []), segments.get(index, [])
             if here or there:
                 found.append(self._bucket(start, end, here, there))

@@ -80,9 +80,7 @@ class Follower:
 class Simulation:
     """Drives a store and the naive history with the same random life."""
 
-    def __init__(
-        self, path: Path, seed: int, timezone: str, start: Micros, *, ladder: Ladder = DEFAULT_LADDER
-    ) -> None:
+    def __init__(self, path: Path, seed: int, timezone: str, start: Micros, *, ladder: Ladder = DEFAULT_LADDER) -> None:
         self.random = random.Random(seed)
         self.timezone = timezone
         self.start = self.clock = start

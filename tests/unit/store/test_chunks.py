@@ -7,7 +7,6 @@ from hypothesis import example, given, settings, strategies as st
 import numpy as np
 import pytest
 
-from custom_components.strata.store import chunks
 from custom_components.strata.store.chunks import ChunkError, decode, encode
 
 INT64 = np.iinfo(np.int64)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -20,9 +21,9 @@ KEEP = {
     "daily": timedelta(days=30),
 }
 LIVES = (
-    ("Europe/Berlin", datetime(2026, 10, 24, 3, 7)),
-    ("Asia/Kolkata", datetime(2026, 6, 1, 0, 30)),
-    ("Australia/Lord_Howe", datetime(2026, 10, 3, 4, 20)),
+    ("Europe/Berlin", datetime(2026, 10, 24, 3, 7, tzinfo=ZoneInfo("Europe/Berlin"))),
+    ("Asia/Kolkata", datetime(2026, 6, 1, 0, 30, tzinfo=ZoneInfo("Asia/Kolkata"))),
+    ("Australia/Lord_Howe", datetime(2026, 10, 3, 4, 20, tzinfo=ZoneInfo("Australia/Lord_Howe"))),
 )
 
 
@@ -32,7 +33,7 @@ def begin(tmp_path: Path) -> Generator[Callable[[int], Simulation]]:
 
     def simulation(number: int, seed: int = 0) -> Simulation:
         timezone, start = LIVES[number]
-        first = to_micros(start.replace(tzinfo=ZoneInfo(timezone)))
+        first = to_micros(start)
         ladder = DEFAULT_LADDER.keeping(KEEP)
         begun.append(Simulation(tmp_path / f"{len(begun)}.db", seed, timezone, first, ladder=ladder))
         return begun[-1]
@@ -185,7 +186,7 @@ def test_an_hour_cut_by_the_end_of_raw_rows_stays_whole(begin: Callable[..., Sim
         simulation.store.roll_up(simulation.clock)
         with simulation.store.reader() as reader:
             hours = stored_buckets(reader, "hourly", simulation.series["power"])
-        assert all(one.end <= other.start for one, other in zip(hours, hours[1:], strict=False)), minutes
+        assert all(one.end <= other.start for one, other in pairwise(hours)), minutes
         assert all(hour.end - hour.start == HOUR for hour in hours), minutes
     # Whatever of these rows was taken, the hours of which all rows are kept are as they should be.
     whole = simulation.kept_from + 90 * MINUTE
