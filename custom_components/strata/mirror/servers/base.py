@@ -1,0 +1,124 @@
+"""What differs between kinds of servers: how they are known, set up and cleared. One small file per kind."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ...core.model import TimeRange
+from ..answer import Answer
+from ..errors import MirrorQueryError, MirrorUnsupported
+from ..influx import InfluxClient
+from ..selection import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What a server shows of itself: its answer to `/ping`, and whether it serves Prometheus' build information."""
+
+    url: str
+    ping: Answer
+    prometheus: bool
+
+    @property
+    def version(self) -> str:
+        """The version it claims, without a leading `v`; empty when it claims none."""
+        said = self.ping.json()
+        told = said.get("version") if isinstance(said, dict) else None
+        return str(self.ping.headers.get("x-influxdb-version") or told or "").removeprefix("v")
+
+    @property
+    def build(self) -> str:
+        """The build it claims in lower case, such as `oss`, `core` or `enterprise`."""
+        return self.ping.headers.get("x-influxdb-build", "").lower()
+
+
+class Server(ABC):
+    """One kind of server. What all have in common is `InfluxClient`'s."""
+
+    key: ClassVar[str]
+    """Translation key of its name."""
+    strings: ClassVar[bool] = True
+    """Whether it keeps fields that are text."""
+    has_databases: ClassVar[bool] = True
+    org: ClassVar[bool] = False
+    """Whether it wants to know an organisation."""
+
+    def __init__(self, client: InfluxClient, version: str = "") -> None:
+        """Take the way to the server and the version it claims."""
+        self.client = client
+        self.version = version
+
+    @classmethod
+    @abstractmethod
+    def recognises(cls, signs: Signs) -> bool:
+        """Tell whether a server that shows these signs is of this kind."""
+
+    @abstractmethod
+    async def databases(self) -> frozenset[str]:
+        """Return the names of the databases or buckets we may see.
+
+        Raises:
+            MirrorError: the server does not say.
+        """
+
+    @abstractmethod
+    async def create(self, database: Database) -> None:
+        """Create a database or bucket.
+
+        Raises:
+            MirrorError: it cannot be created.
+        """
+
+    @abstractmethod
+    async def delete_rows(
+        self, database: str, measurement: str, tags: Mapping[str, str], when: TimeRange | None = None
+    ) -> None:
+        """Delete the points of a measurement with these tags, in a range or at all times.
+
+        Raises:
+            MirrorUnsupported: this kind of server cannot.
+            MirrorError: it could, and did not.
+        """
+
+    async def value(self, database: str, measurement: str, tags: Mapping[str, str]) -> float | None:
+        """Return the field `value` of the newest point with these tags, None when there is none.
+
+        Raises:
+            MirrorError: the server does not say.
+        """
+        where = " AND ".join(f"{identifier(name)} = {text(value)}" for name, value in tags.items())
+        statement = f'SELECT LAST("value") FROM {identifier(measurement)} WHERE {where}'  # noqa: S608 - quoted
+        found = await self.client.query(statement, database)
+        for series in found:
+            for row in series.rows:
+                value = row[-1]
+                if isinstance(value, int | float):
+                    return float(value)
+        return None
+
+    def unsupported(self, what: str) -> MirrorUnsupported:
+        """Return the error that says this kind of server cannot do something."""
+        return MirrorUnsupported(f"this kind of server ({self.key}) cannot {what}")
+
+
+def identifier(name: str) -> str:
+    """Return a name as InfluxQL quotes it."""
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def text(value: str) -> str:
+    """Return a string as InfluxQL quotes it."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def whole(answer: Answer) -> object:
+    """Return an answer's JSON.
+
+    Raises:
+        MirrorQueryError: it has none.
+    """
+    said = answer.json()
+    if said is None:
+        raise MirrorQueryError(f"the answer is not JSON: {answer.message}")
+    return said
