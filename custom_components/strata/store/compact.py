@@ -43,14 +43,12 @@ def compact(connection: sqlite3.Connection, until: Micros | None = None) -> Comp
 
 
 def _compact_batch(connection: sqlite3.Connection, until: Micros) -> tuple[int, int]:
-    live = read_live(
-        connection,
-        "seq IN (SELECT seq FROM live WHERE time < ? ORDER BY seq LIMIT ?)",
-        (until, _ROWS_AT_ONCE),
-    )
-    if not len(live):
+    upto = connection.execute(
+        "SELECT MAX(seq) FROM (SELECT seq FROM live WHERE time < ? ORDER BY seq LIMIT ?)", (until, _ROWS_AT_ONCE)
+    ).fetchone()[0]
+    if upto is None:
         return 0, 0
-    upto = int(live.seq[-1])
+    live = read_live(connection, "time < ? AND seq <= ?", (until, upto))
     written = _move_values(connection, live)
     written += _move_details(connection, live)
     _move_resumes(connection, live)

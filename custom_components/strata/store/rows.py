@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 import sqlite3
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,24 +92,49 @@ class LiveRows:
 
 
 def read_live(connection: sqlite3.Connection, where: str, parameters: Iterable[object]) -> LiveRows:
-    """Return the rows of `live` that a condition selects, oldest write first."""
-    whole: list[list[NDArray[np.int64]]] = [[] for _ in range(7)]
-    values: list[NDArray[np.float64]] = []
-    cursor = connection.execute(
-        "SELECT seq, series, time, text, flag, COALESCE(attributes, 0), COALESCE(cause, 0), value"
-        f" FROM live WHERE {where} ORDER BY seq",
-        tuple(parameters),
+    """Return the rows of `live` that a condition selects, oldest write first.
+
+    Call it inside a snapshot or a transaction: what most rows do not have is read apart.
+    """
+    chosen = tuple(parameters)
+    seq, series, time, value = _columns(connection, f"SELECT seq, series, time, value FROM live WHERE {where}", chosen)
+    more = _columns(
+        connection,
+        "SELECT seq, text, flag, COALESCE(attributes, 0), COALESCE(cause, 0) FROM live"
+        f" WHERE ({where}) AND (text != 0 OR flag != 0 OR attributes IS NOT NULL OR cause IS NOT NULL)",
+        chosen,
     )
+    place = np.searchsorted(seq, more[0])
+    text, flag, attributes, cause = (_spread(column, place, len(seq)) for column in more[1:])
+    rows = RawRows(time.astype(np.int64), value.astype(np.float64), text, flag)
+    return LiveRows(seq.astype(np.int64), series.astype(np.int64), rows, attributes, cause)
+
+
+def _columns(
+    connection: sqlite3.Connection, statement: str, parameters: tuple[object, ...]
+) -> list[NDArray[np.int64] | NDArray[np.float64]]:
+    """Return a query's columns, in the order of the first one; `value` as floats, NULL as NaN.
+
+    Rows are fetched in batches, so that no stretch of work under the interpreter's lock is long.
+    """
+    cursor = connection.execute(f"{statement} ORDER BY seq", parameters)
+    types = [np.float64 if column[0] == "value" else np.int64 for column in cursor.description]
+    batches: list[list[Any]] = []
     while batch := cursor.fetchmany(_BATCH):
-        *numbers, value = zip(*batch, strict=True)
-        for column, content in zip(whole, numbers, strict=True):
-            column.append(np.array(content, np.int64))
-        values.append(np.array(value, np.float64))
-    if not values:
-        none = np.empty(0, np.int64)
-        return LiveRows(none, none, NO_ROWS, none, none)
-    s, i, t, x, f, a, c = (np.concatenate(column) for column in whole)
-    return LiveRows(s, i, RawRows(t, np.concatenate(values), x, f), a, c)
+        columns = zip(types, zip(*batch, strict=True), strict=True)
+        batches.append([np.array(column, kind) for kind, column in columns])
+    if not batches:
+        return [np.empty(0, kind) for kind in types]
+    return [np.concatenate(columns) for columns in zip(*batches, strict=True)]
+
+
+def _spread(
+    column: NDArray[np.int64] | NDArray[np.float64], place: NDArray[np.int64], length: int
+) -> NDArray[np.int64]:
+    """Return the column with a 0 for every row that has none."""
+    spread = np.zeros(length, np.int64)
+    spread[place] = column
+    return spread
 
 
 def live_by_series(live: LiveRows) -> dict[int, RawRows]:
