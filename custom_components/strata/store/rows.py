@@ -118,13 +118,13 @@ def _columns(
     Rows are fetched in batches, so that no stretch of work under the interpreter's lock is long.
     """
     cursor = connection.execute(f"{statement} ORDER BY seq", parameters)
-    types = [np.float64 if column[0] == "value" else np.int64 for column in cursor.description]
+    types: list[type[Any]] = [np.float64 if column[0] == "value" else np.int64 for column in cursor.description]
     batches: list[list[Any]] = []
     while batch := cursor.fetchmany(_BATCH):
         columns = zip(types, zip(*batch, strict=True), strict=True)
         batches.append([np.array(column, kind) for kind, column in columns])
     if not batches:
-        return [np.empty(0, kind) for kind in types]
+        return [np.array([], kind) for kind in types]
     return [np.concatenate(columns) for columns in zip(*batches, strict=True)]
 
 
