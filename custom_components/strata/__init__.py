@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
-from homeassistant.const import EVENT_CORE_CONFIG_UPDATE, EVENT_HOMEASSISTANT_FINAL_WRITE
+from homeassistant.const import (
+    EVENT_CORE_CONFIG_UPDATE,
+    EVENT_HOMEASSISTANT_FINAL_WRITE,
+    EVENT_HOMEASSISTANT_STOP,
+)
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv, device_registry as dr
@@ -122,12 +126,18 @@ def _listen(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
         # Place and currency are read anew for each fetch; only the store keeps a clock of its own.
         data.worker.timezone = hass.config.time_zone
 
+    @callback
+    def stopping(_event: Event) -> None:
+        # What integrations set while they shut down says nothing about the home.
+        data.ingest.async_stop()
+
     async def final_write(_event: Event) -> None:
         data.ingest.async_stop()
         await data.store.async_shutdown()
         await data.worker.close()
 
     entry.async_on_unload(hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, home_changed))
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stopping))
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_FINAL_WRITE, final_write))
     entry.async_on_unload(entry.add_update_listener(_async_updated))
 

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentry, ConfigSubentryDataWithId
-from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE, STATE_UNAVAILABLE
+from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE, EVENT_HOMEASSISTANT_STOP, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
@@ -85,6 +85,20 @@ async def test_hub_keeps_running_when_a_platform_cannot_be_unloaded(home: HomeAs
     home.states.async_set("light.hall", "on")
     assert entry.runtime_data.worker.counters.received == before + 1
     await entry.runtime_data.worker.close()
+
+
+async def test_what_devices_say_while_home_assistant_stops_is_no_history(
+    home: HomeAssistant, start_hub: StartHub
+) -> None:
+    entry = await start_hub()
+    home.states.async_set("light.hall", "on")
+    await home.async_block_till_done()
+    received = entry.runtime_data.worker.counters.received
+    home.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await home.async_block_till_done()
+    home.states.async_set("light.hall", STATE_UNAVAILABLE)
+    await home.async_block_till_done()
+    assert entry.runtime_data.worker.counters.received == received
 
 
 async def test_final_write_stores_what_waits(home: HomeAssistant, start_hub: StartHub, tmp_path: Path) -> None:
