@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import (
     EVENT_CORE_CONFIG_UPDATE,
     EVENT_HOMEASSISTANT_FINAL_WRITE,
@@ -181,7 +182,9 @@ async def async_remove_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> N
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: StrataConfigEntry, device: dr.DeviceEntry
 ) -> bool:
-    """Allow removing a device that nothing stands behind any more."""
+    """Allow removing a device that nothing stands behind any more; only a running hub knows that."""
+    if entry.state is not ConfigEntryState.LOADED:
+        return False
     source_set = entry.runtime_data.source_set
     in_use = {(DOMAIN, entry.entry_id), *((DOMAIN, subentry_id) for subentry_id in entry.subentries)}
     in_use |= {

@@ -32,6 +32,8 @@ JITTER_SHARE = 0.1
 LONGEST_JITTER = timedelta(minutes=5)
 """Homes must not all ask in the same second: up to a tenth of the wait, 5 minutes at most."""
 SHORTEST_WAIT = timedelta(seconds=30)
+LONGEST_WAIT = timedelta(days=1)
+"""A board without a clock may start in the past, from where the next fetch seems years away."""
 REQUESTS_KEPT = 200
 
 
@@ -197,8 +199,8 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         # Asked as of the fetch: what fell due while Home Assistant was down is due now.
         if (due := self.provider.next_fetch(reading.fetched_at, reading)) is not None:
             # Providers that know when there is news spread it themselves.
-            return max(due - now, timedelta())
-        wait = max(reading.fetched_at + self.interval - now, timedelta())
+            return min(max(due - now, timedelta()), LONGEST_WAIT)
+        wait = min(max(reading.fetched_at + self.interval - now, timedelta()), self.interval)
         return wait + random.random() * min(wait * JITTER_SHARE, LONGEST_JITTER)
 
     # The clock

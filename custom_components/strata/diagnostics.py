@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_LATITUDE, CONF_LONGITUDE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
@@ -13,7 +14,7 @@ from homeassistant.util import dt as dt_util
 from .const import CONF_OPTIONS, CONF_PROVIDER, CONF_ROLE, DOMAIN
 from .coordinator import SourceCoordinator
 from .last_good import reading_as_json
-from .runtime import StrataConfigEntry
+from .runtime import StrataConfigEntry, StrataData
 from .sources import role as role_of
 from .sources.base import ParamKind
 
@@ -21,11 +22,16 @@ TO_REDACT = {CONF_LATITUDE, CONF_LONGITUDE}
 
 
 async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: StrataConfigEntry) -> dict[str, Any]:
-    """Return diagnostics of the hub and all its sources."""
-    data = entry.runtime_data
-    return {
+    """Return diagnostics of the hub and all its sources; of a hub that does not run what is configured."""
+    configured = {
         "options": dict(entry.options),
         "subentries": [_subentry(dict(subentry.as_dict())) for subentry in entry.subentries.values()],
+    }
+    return configured | _running(entry.runtime_data) if entry.state is ConfigEntryState.LOADED else configured
+
+
+def _running(data: StrataData) -> dict[str, Any]:
+    return {
         "store": {
             "sizes": asdict(data.store.data) if data.store.data else None,
             "counters": asdict(data.worker.counters),
@@ -48,9 +54,10 @@ async def async_get_device_diagnostics(
     hass: HomeAssistant, entry: StrataConfigEntry, device: dr.DeviceEntry
 ) -> dict[str, Any]:
     """Return diagnostics of one source; of the hub's own device those of everything."""
-    for subentry_id, source in entry.runtime_data.sources.items():
-        if (DOMAIN, subentry_id) in device.identifiers:
-            return _source(source)
+    if entry.state is ConfigEntryState.LOADED:
+        for subentry_id, source in entry.runtime_data.sources.items():
+            if (DOMAIN, subentry_id) in device.identifiers:
+                return _source(source)
     return await async_get_config_entry_diagnostics(hass, entry)
 
 

@@ -33,6 +33,7 @@ class SourceSensorDescription(SensorEntityDescription):
     """A sensor about a source itself."""
 
     value_fn: Callable[[SourceCoordinator], StateType | datetime]
+    attributes_fn: Callable[[SourceCoordinator], dict[str, str]] = lambda source: {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,8 @@ SOURCE_SENSORS = (
         key="last_update",
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
-        value_fn=lambda source: source.reading.observed_at if source.reading else None,
+        value_fn=lambda source: source.reading.fetched_at if source.reading else None,
+        attributes_fn=lambda source: {"observed_at": source.reading.observed_at.isoformat()} if source.reading else {},
     ),
     SourceSensorDescription(
         key="uptime",
@@ -154,6 +156,7 @@ class SourceSensor(StrataSourceEntity, SensorEntity):
     @override
     def _refresh(self) -> None:
         self._attr_native_value = self.entity_description.value_fn(self.coordinator)
+        self._attr_extra_state_attributes = self.entity_description.attributes_fn(self.coordinator)
 
 
 class HubSensor(StrataHubEntity, SensorEntity):

@@ -147,8 +147,7 @@ def _current(source: SourceCoordinator) -> JsonObjectType:
 
 async def _async_get_forecast(call: ServiceCall) -> ServiceResponse:
     """Return the slots a source foresees."""
-    source = _find_source(call)
-    key: str = call.data.get(ATTR_FORECAST, source.role.main)
+    source, key = _find_forecast(call)
     snapshot = source.snapshot()
     if snapshot is None:
         raise _refusal("source_has_no_reading", source=source.title)
@@ -190,8 +189,10 @@ def _moment(call: ServiceCall, key: str) -> datetime | None:
     return None if moment is None else dt_util.as_utc(moment)
 
 
-def _find_source(call: ServiceCall) -> SourceCoordinator:
-    """Return the source the call names, or the one that speaks for its role.
+def _find_forecast(call: ServiceCall) -> tuple[SourceCoordinator, str]:
+    """Return the source and the name of the forecast the call is for.
+
+    Of a role it is the first source by rank that has this forecast.
 
     Raises:
         ServiceValidationError: there is none.
@@ -200,13 +201,19 @@ def _find_source(call: ServiceCall) -> SourceCoordinator:
     if (name := call.data.get(ATTR_SOURCE)) is not None:
         for source in data.sources.values():
             if name in (source.subentry_id, source.title, _device_id(call.hass, source)):
-                return source
+                return source, call.data.get(ATTR_FORECAST, source.role.main)
         raise _refusal("no_such_source", source=name)
     role: str = call.data[CONF_ROLE]
     sources = data.source_set.of_role(role)
     if not sources:
         raise _refusal("no_source_of_role", role=role)
-    return next((source for source in sources if source.snapshot() is not None), sources[0])
+    key: str = call.data.get(ATTR_FORECAST, sources[0].role.main)
+    return next((source for source in sources if _foresees(source, key)), sources[0]), key
+
+
+def _foresees(source: SourceCoordinator, key: str) -> bool:
+    snapshot = source.snapshot()
+    return snapshot is not None and key in snapshot.reading.forecasts
 
 
 def _device_id(hass: HomeAssistant, source: SourceCoordinator) -> str | None:

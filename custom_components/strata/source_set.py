@@ -40,6 +40,7 @@ class SourceSet:
         self._platforms: list[AddSpeaker] = []
         self._lock = asyncio.Lock()
         self._unknown: set[str] = set()
+        self._stopped = False
         self.running: dict[str, SourceCoordinator] = {}
         self.ranked: dict[str, RankedRole] = {}
 
@@ -62,6 +63,9 @@ class SourceSet:
     async def async_follow(self) -> None:
         """Start what is new, end what is gone, make anew what changed; the others run on."""
         async with self._lock:
+            if self._stopped:
+                # A change that waited here while the hub was unloaded.
+                return
             wanted = {subentry.subentry_id: subentry for subentry in self._subentries()}
             for subentry_id in self._unknown - {*wanted}:
                 self._unknown.discard(subentry_id)
@@ -83,6 +87,7 @@ class SourceSet:
     async def async_stop(self) -> None:
         """End all sources; what they keep is saved."""
         async with self._lock:
+            self._stopped = True
             for role in self.ranked.values():
                 role.async_stop()
             for source in self.running.values():

@@ -479,3 +479,18 @@ async def test_user_can_ask_for_a_fetch(
     await home.services.async_call("homeassistant", "update_entity", {"entity_id": [PRICE]}, blocking=True)
     await settle(home, entry)
     assert energy_charts.call_count == calls + 1
+
+
+async def test_clock_that_was_wrong_does_not_put_off_the_next_fetch(
+    home: HomeAssistant, start_hub: StartHub, energy_charts: AiohttpClientMocker, freezer: FrozenDateTimeFactory
+) -> None:
+    home.states.async_set("sensor.grid_carbon", "230", UNIT)
+    entry = await start_hub(price_source(), entity_source())
+    await settle(home, entry)
+    await home.config_entries.async_unload(entry.entry_id)
+    freezer.move_to(NOW - timedelta(days=400))
+    await home.config_entries.async_setup(entry.entry_id)
+    await settle(home, entry)
+    waits = {source.role.key: source.update_interval for source in entry.runtime_data.sources.values()}
+    assert waits["carbon_intensity"] <= timedelta(minutes=15)
+    assert waits["electricity_pricing"] <= timedelta(days=1)

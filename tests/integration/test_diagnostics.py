@@ -44,6 +44,17 @@ async def test_hub(
     assert diagnostics == snapshot(exclude=MEASURED)
 
 
+async def test_hub_that_does_not_run(
+    home: HomeAssistant, start_hub: StartHub, hass_client: ClientSessionGenerator, device_registry: dr.DeviceRegistry
+) -> None:
+    entry = await start_hub(price_source(), exclude_domains=["light"])
+    await home.config_entries.async_unload(entry.entry_id)
+    diagnostics = await get_diagnostics_for_config_entry(home, hass_client, entry)
+    assert set(diagnostics) == {"options", "subentries"}
+    device = device_registry.async_get_device_by_identifier((DOMAIN, "prices_DE-LU"), entry.entry_id)
+    assert await get_diagnostics_for_device(home, hass_client, entry, device) == diagnostics
+
+
 async def test_device_of_a_source_and_of_the_hub(
     home: HomeAssistant,
     start_hub: StartHub,

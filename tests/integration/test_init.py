@@ -17,6 +17,7 @@ import pytest
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
+from custom_components.strata import async_remove_config_entry_device
 from custom_components.strata.const import DOMAIN
 from custom_components.strata.issues import async_report_notice
 from custom_components.strata.runtime import supervise
@@ -289,6 +290,21 @@ async def test_devices_in_use_cannot_be_deleted(
     for device in list(dr.async_entries_for_config_entry(device_registry, entry.entry_id)):
         answer = await client.remove_device(device.id)
         assert answer["success"] is (device.id == stale.id)
+    (hub, *_) = dr.async_entries_for_config_entry(device_registry, entry.entry_id)
+    await home.config_entries.async_unload(entry.entry_id)
+    assert not await async_remove_config_entry_device(home, entry, hub)
+
+
+async def test_change_that_waited_while_the_hub_was_unloaded_starts_nothing(
+    home: HomeAssistant, start_hub: StartHub, energy_charts: AiohttpClientMocker
+) -> None:
+    entry = await start_hub()
+    source_set = entry.runtime_data.source_set
+    await home.config_entries.async_unload(entry.entry_id)
+    home.config_entries.async_add_subentry(entry, subentry(price_source()))
+    await source_set.async_follow()
+    assert source_set.running == {}
+    assert energy_charts.call_count == 0
 
 
 @pytest.mark.parametrize("how", ["removed", "changed"])

@@ -13,7 +13,6 @@ from syrupy.assertion import SnapshotAssertion
 from custom_components.strata.sources import ROLES
 from tests.integration.given import (
     KEYED_URL,
-    MIDNIGHT,
     NOW,
     Keyed,
     StartHub,
@@ -145,15 +144,15 @@ async def test_long_lists_are_not_recorded(
     assert {name for role in ROLES for metric in role.metrics for name in metric.unrecorded} == {"forecast"}
 
 
-async def test_last_update_is_the_instant_the_values_are_for(
+async def test_last_update_says_when_the_source_answered_and_what_instant_it_spoke_of(
     home: HomeAssistant, start_hub: StartHub, energy_charts: AiohttpClientMocker
 ) -> None:
     entry = await start_hub(price_source())
     await settle(home, entry)
-    (source,) = entry.runtime_data.sources.values()
-    shown = dt_util.parse_datetime(home.states.get("sensor.energy_charts_de_lu_last_update").state)
-    assert shown == source.reading.observed_at
-    assert MIDNIGHT <= shown <= NOW
+    shown = home.states.get("sensor.energy_charts_de_lu_last_update")
+    assert dt_util.parse_datetime(shown.state) == NOW
+    # The running hour is what the prices of the day are for.
+    assert dt_util.parse_datetime(shown.attributes["observed_at"]) == NOW.replace(minute=0)
 
 
 async def test_notes_of_a_reading_are_attributes_of_its_main_value(

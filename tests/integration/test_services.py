@@ -115,6 +115,18 @@ async def test_source_may_be_named_by_title_id_or_device(
     assert by_role["title"] == "Energy-Charts DE-LU"
 
 
+async def test_forecast_of_a_role_is_that_of_the_first_source_that_has_it(
+    home: HomeAssistant, start_hub: StartHub, energy_charts: AiohttpClientMocker
+) -> None:
+    home.states.async_set("sensor.price", "0.3", {"unit_of_measurement": "EUR/kWh"})
+    without = entity_source("sensor.price", rank=1)
+    without["data"] = {**without["data"], "role": "electricity_pricing"}
+    entry = await start_hub(without, price_source(rank=2))
+    await settle(home, entry)
+    answer = await ask(home, "get_forecast", role="electricity_pricing")
+    assert answer["title"] == "Energy-Charts DE-LU"
+
+
 @pytest.mark.parametrize(
     ("data", "key"),
     [
