@@ -41,6 +41,8 @@ class Server(ABC):
     strings: ClassVar[bool] = True
     """Whether it keeps fields that are text."""
     has_databases: ClassVar[bool] = True
+    readable_after: ClassVar[float] = 0.0
+    """Seconds from writing to when looking for it makes sense."""
     org: ClassVar[bool] = False
     """Whether it wants to know an organisation."""
 
