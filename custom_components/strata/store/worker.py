@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 import logging
 from pathlib import Path
 import random
 import threading
 import time
+from typing import Any
 
 from ..core.clock import next_hour
 from ..core.model import (
@@ -81,6 +82,9 @@ class StoreWorker:
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="strata-reader")
         self._readers = threading.local()
         self._all_readers: list[StoreReader] = []
+        self._under_way: set[Future[Any]] = set()
+        self._may_read = asyncio.Event()
+        self._may_read.set()
         self._flushing = asyncio.Lock()
         self._wake = asyncio.Event()
         self._full = False
@@ -292,8 +296,9 @@ class StoreWorker:
     async def _replace(self, error: StoreDamaged) -> None:
         """Keep a file that turned out damaged aside and go on in a new one."""
         _LOGGER.error("The store is damaged and kept aside: %s", error)
-        await self._close_readers()
+        await self._end_readers()
         report = await self._on_writer(self._start_anew)
+        self._may_read.set()
         self._in_live = 0
         if report.set_aside:
             self._listener(StoreNotice(NoticeKind.SET_ASIDE, report.set_aside.name))
@@ -325,26 +330,35 @@ class StoreWorker:
         if self._closed:
             return
         self._closed = True
-        if not await self.flush():
+        if self._store.is_open and not await self.flush():
             _LOGGER.error("%d rows could not be stored before closing", len(self._waiting))
             self._store.counters.dropped += len(self._waiting)
-        await self._close_readers()
+        await self._end_readers()
         try:
             await self._on_writer(self._store.close)
         except StoreError as error:
             _LOGGER.error("The store could not be closed orderly: %s", error)
-        self._writer.shutdown(wait=False)
-        self._reading.shutdown(wait=False)
+        # Whoever still wants to read hears that the store is closed.
+        self._may_read.set()
+        for pool in (self._reading, self._writer):
+            await asyncio.get_running_loop().run_in_executor(None, pool.shutdown)
 
-    async def _close_readers(self) -> None:
-        readers, self._all_readers = self._all_readers, []
-        self._readers = threading.local()
+    async def _end_readers(self) -> None:
+        """Hold new reads back, let those under way finish, then close their connections.
 
-        def close_all() -> None:
-            for reader in readers:
+        SQLite must not see a connection closed while another thread is inside a query on it.
+        """
+        self._may_read.clear()
+        under_way = set(self._under_way)
+
+        def end() -> None:
+            wait(under_way)
+            for reader in self._all_readers:
                 reader.close()
+            self._all_readers.clear()
+            self._readers = threading.local()
 
-        await self._on_writer(close_all)
+        await self._on_writer(end)
 
     async def write[T](self, work: Callable[[SqliteStore], T]) -> T:
         """Run `work` with the store on the writer's thread."""
@@ -352,7 +366,13 @@ class StoreWorker:
 
     async def read[T](self, work: Callable[[StoreReader], T]) -> T:
         """Run `work` with a reader on a reading thread; writing goes on meanwhile."""
-        return await asyncio.get_running_loop().run_in_executor(self._reading, self._read, work)
+        await self._may_read.wait()
+        if self._closed:
+            raise StoreError(f"{self._store.path.name} is closed")
+        reading = self._reading.submit(self._read, work)
+        self._under_way.add(reading)
+        reading.add_done_callback(self._under_way.discard)
+        return await asyncio.wrap_future(reading)
 
     def _read[T](self, work: Callable[[StoreReader], T]) -> T:
         readers = self._readers

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+import threading
 
 import pytest
 
@@ -265,6 +266,76 @@ async def test_rows_that_cannot_be_stored_at_the_end_are_counted(tmp_path, clock
     await worker.close()
     assert worker.counters.dropped == 1
     worker._store.abandon()
+
+
+async def test_a_read_under_way_ends_before_its_connection_is_closed(tmp_path, clock):
+    worker = StoreWorker(tmp_path / "strata.db", timezone="UTC", now=clock)
+    await worker.open()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(reader):
+        begun.set()
+        go_on.wait(5)
+        return reader.connection.execute("SELECT COUNT(*) FROM live").fetchone()
+
+    reading = asyncio.create_task(worker.read(slow))
+    while not begun.is_set():
+        await asyncio.sleep(0.001)
+    closing = asyncio.create_task(worker.close())
+    late = asyncio.create_task(worker.read(slow))
+    await asyncio.sleep(0.02)
+    assert not closing.done()
+    go_on.set()
+    assert await reading == (1,)
+    await closing
+    with pytest.raises(StoreError, match="closed"):
+        await late
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("strata")]
+
+
+async def test_a_cancelled_flush_still_stores_its_rows(worker, monkeypatch):
+    series = kettle(worker)
+    go_on = threading.Event()
+    real = worker._store.write
+
+    def slow(*args, **kwargs):
+        go_on.wait(5)
+        return real(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker._store, "write", slow)
+        worker.put(series, START, 1.0)
+        task = asyncio.create_task(worker.flush())
+        await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.sleep(0.01)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert await values(worker) == [1.0]
+
+
+async def test_rows_of_a_cancelled_flush_that_fails_wait_on(worker, monkeypatch):
+    series = kettle(worker)
+    go_on = threading.Event()
+
+    def fails(*args, **kwargs):
+        go_on.wait(5)
+        raise StoreFull("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker._store, "write", fails)
+        worker.put(series, START, 1.0)
+        task = asyncio.create_task(worker.flush())
+        await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.sleep(0.01)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert worker.counters.waiting == 1
+    assert await worker.flush()
+    assert await values(worker) == [1.0]
 
 
 async def test_clock_and_ladder_can_change_while_it_runs(worker):
