@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts.benchmarks import kill
+from scripts.benchmarks import kill_run
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_any_instant_nothing_acknowledged_is_lost(tmp_path: Path, seed: int) -> None:
-    kills = list(kill.run(tmp_path, seed, kills=6))
+    kills = list(kill_run.run(tmp_path, seed, kills=6))
     assert [each for each in kills if each.problems] == []
     assert all(each.acknowledged for each in kills)
     assert len({each.phase for each in kills}) > 1

@@ -1,0 +1,1 @@
+"""What Strata promises, measured: `scripts/bench` runs it all."""
