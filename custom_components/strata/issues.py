@@ -19,7 +19,10 @@ _NOTICE_ISSUES = {
 }
 """Severity, and whether the issue is confirmed away by the user (and so survives a restart)."""
 
-_NOTICE_SOLVES = {NoticeKind.DISK_OK: (NoticeKind.DISK_FULL,)}
+_NOTICE_SOLVES = {
+    NoticeKind.DISK_OK: (NoticeKind.DISK_FULL,),
+    NoticeKind.MAINTENANCE_OK: (NoticeKind.MAINTENANCE_FAILED,),
+}
 
 
 @callback

@@ -40,6 +40,7 @@ class NoticeKind(StrEnum):
     ROWS_DROPPED = "rows_dropped"
     CHECKED = "checked"
     MAINTENANCE_FAILED = "maintenance_failed"
+    MAINTENANCE_OK = "maintenance_ok"
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ class StoreWorker:
         self._wake = asyncio.Event()
         self._full = False
         self._failures = 0
+        self._unmaintained = False
         self._compact_due: Micros = 0
         self._check_due: float = 0.0
         self._in_live = 0
@@ -231,8 +232,19 @@ class StoreWorker:
             try:
                 await self.maintain()
             except StoreError as error:
-                _LOGGER.warning("Maintenance of the store failed and is tried again: %s", error)
-                self._listener(StoreNotice(NoticeKind.MAINTENANCE_FAILED, str(error)))
+                await self._maintenance_failed(error)
+            else:
+                if self._unmaintained:
+                    self._unmaintained = False
+                    self._listener(StoreNotice(NoticeKind.MAINTENANCE_OK))
+
+    async def _maintenance_failed(self, error: StoreError) -> None:
+        if isinstance(error, StoreDamaged):
+            await self._replace(error)
+        elif not self._unmaintained:
+            self._unmaintained = True
+            _LOGGER.warning("Maintenance of the store failed and is tried again: %s", error)
+            self._listener(StoreNotice(NoticeKind.MAINTENANCE_FAILED, str(error)))
 
     async def _pause(self) -> None:
         """Wait for the next flush: sooner when many rows wait, later while the disk is full."""

@@ -191,19 +191,42 @@ async def test_the_loop_retries_later_while_the_disk_is_full(worker, monkeypatch
     task.cancel()
 
 
-async def test_failed_maintenance_is_announced_and_tried_again(worker, notices, monkeypatch):
+async def test_failed_maintenance_is_announced_once_and_tried_again(worker, notices, monkeypatch):
     monkeypatch.setattr(worker_module, "FLUSH_SECONDS", 0.01)
+    left = [3]
+    real = worker._store.roll_up
 
-    def fails():
-        raise StoreError("no roll-up today")
+    def flaky():
+        if left[0]:
+            left[0] -= 1
+            raise StoreError("no roll-up today")
+        return real()
 
-    monkeypatch.setattr(worker._store, "roll_up", fails)
+    monkeypatch.setattr(worker._store, "roll_up", flaky)
     task = asyncio.create_task(worker.run())
     async with asyncio.timeout(5):
         while len(notices) < 2:
             await asyncio.sleep(0.01)
     task.cancel()
-    assert {notice.kind for notice in notices} == {NoticeKind.MAINTENANCE_FAILED}
+    assert [notice.kind for notice in notices] == [NoticeKind.MAINTENANCE_FAILED, NoticeKind.MAINTENANCE_OK]
+    assert left == [0]
+
+
+async def test_damage_met_in_maintenance_keeps_the_file_aside(worker, notices, monkeypatch):
+    monkeypatch.setattr(worker_module, "FLUSH_SECONDS", 0.01)
+    real = worker._store.roll_up
+
+    def damaged():
+        monkeypatch.setattr(worker._store, "roll_up", real)
+        raise StoreDamaged("malformed")
+
+    monkeypatch.setattr(worker._store, "roll_up", damaged)
+    task = asyncio.create_task(worker.run())
+    async with asyncio.timeout(5):
+        while not notices:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    assert [notice.kind for notice in notices] == [NoticeKind.SET_ASIDE]
 
 
 async def test_a_damaged_file_is_kept_aside_at_the_start(tmp_path, notices, clock):
