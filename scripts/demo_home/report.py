@@ -128,10 +128,10 @@ class Report:
     def _checks(self) -> Iterator[str]:
         yield ""
         for check in self.findings.checks:
-            lines = textwrap.wrap(f"{check.name}: {check.seen}", WIDTH - 8)
+            lines = textwrap.wrap(f"{check.name}: {check.seen}", WIDTH - 10)
             mark = "ok" if check.held else "FAILED"
-            yield f"  {mark:<6}{lines[0]}"
-            yield from (f"        {line}" for line in lines[1:4])
+            yield f"  {mark:<8}{lines[0]}"
+            yield from (f"          {line}" for line in lines[1:4])
         for complaint in self.findings.complaints:
             yield from textwrap.wrap(f"LOGGED {complaint}", WIDTH, initial_indent="  ", subsequent_indent="        ")
         yield ""

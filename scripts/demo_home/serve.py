@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 import contextlib
 import json
+import os
 from pathlib import Path
 import secrets
 import shutil
@@ -94,12 +95,27 @@ def _free_port() -> int:
 
 
 def _add_home(folder: Path) -> None:
-    component = folder / "custom_components" / "simulated_home"
-    component.mkdir()
+    """Add the simulated home as an integration that is set up before Strata, so that it has something to ask."""
+    components = folder / "custom_components"
+    (components / "__init__.py").touch()
+    (components / "simulated_home").mkdir()
+    (components / "simulated_home" / "__init__.py").write_text(_COMPONENT, encoding="utf-8")
     manifest = {"domain": "simulated_home", "name": "Simulated home", "version": "1.0.0", "codeowners": []}
     more = {"documentation": "https://github.com/strata-home/strata", "iot_class": "calculated", "requirements": []}
-    (component / "manifest.json").write_text(json.dumps(manifest | more), encoding="utf-8")
-    (component / "__init__.py").write_text(_COMPONENT, encoding="utf-8")
+    _write_manifest(components / "simulated_home", manifest | more)
+    ours = components / "strata"
+    integration = ours.resolve()
+    ours.unlink()
+    ours.mkdir()
+    for part in integration.iterdir():
+        if part.name not in {"manifest.json", "__pycache__"}:
+            (ours / part.name).symlink_to(part)
+    manifest = json.loads((integration / "manifest.json").read_text(encoding="utf-8"))
+    _write_manifest(ours, {**manifest, "dependencies": [*manifest.get("dependencies", []), "simulated_home"]})
+
+
+def _write_manifest(folder: Path, manifest: Mapping[str, object]) -> None:
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 
 def _configure(folder: Path, timezone: str, settings: Mapping[str, object]) -> None:
@@ -115,10 +131,15 @@ async def _serve(folder: Path, home: Home, port: int, password: str, *, is_histo
         settings = {"base_urls": base_urls, "alive": not is_history}
         await asyncio.to_thread(_configure, folder, home.timezone, settings)
         # A group of its own, so that an interrupt reaches it through us and only once.
+        command = (PYTHON, "-P", "-m", "homeassistant", "--config", folder, "--skip-pip")
         process = await asyncio.create_subprocess_exec(
-            PYTHON, "-m", "homeassistant", "--config", folder, "--skip-pip",
-            cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            *command,
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         ended = asyncio.create_task(process.wait())
         asked_to_stop = asyncio.create_task(stopped.wait())
         try:

@@ -3,8 +3,11 @@
 import json
 import os
 from pathlib import Path
+import re
+import signal
 import subprocess
 from typing import Any
+import urllib.request
 
 import pytest
 
@@ -134,3 +137,20 @@ def test_what_cannot_begin_says_why(tmp_path: Path, arguments: list[str], what: 
     done = demo(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert what in done.stderr
+
+
+@pytest.mark.requires_full("live")
+def test_the_frontend_stays_up_until_interrupted(tmp_path: Path, socket_enabled: None):
+    command = [ROOT / ".venv" / "bin" / "python", "-P", "-m", "scripts.demo_home", "--days", "3", "--serve"]
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True) as served:
+        assert served.stdout is not None
+        try:
+            up = next((line for line in served.stdout if "is up on" in line), "")
+            address, user, password = re.fullmatch(r".* (http://\S+)  user (\S+)  password (\S+)\n", up).groups()  # type: ignore[union-attr]
+            with urllib.request.urlopen(f"{address}/manifest.json", timeout=10) as answer:  # noqa: S310 - what the demo has just printed
+                assert json.load(answer)["name"] == "Home Assistant"
+            assert (user, len(password)) == ("demo", 12)
+        finally:
+            served.send_signal(signal.SIGINT)
+        assert served.wait(90) == 0
