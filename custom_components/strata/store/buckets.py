@@ -36,14 +36,19 @@ def encode_buckets(rollup: Rollup, timezone: str) -> bytes:
 
 
 def decode_buckets(blob: bytes, kind: Kind) -> Rollup:
-    """Return a chunk's buckets."""
+    """Return a chunk's buckets; none where it is damaged."""
     states = NO_STATES
     if kind is Kind.TEXT:
         (length,) = _LENGTH.unpack_from(blob)
-        bucket, code, micros = chunks.decode(blob[_LENGTH.size + length :])
-        states = StateTime(bucket.astype(np.int64), code.astype(np.int64), micros.astype(np.int64))
+        parts = chunks.decode_sound(blob[_LENGTH.size + length :])
+        if parts is None:
+            return empty(kind)
+        states = StateTime(*(part.astype(np.int64) for part in parts))
         blob = blob[_LENGTH.size : _LENGTH.size + length]
-    starts, durations, *rest = chunks.decode(blob)
+    found = chunks.decode_sound(blob)
+    if found is None:
+        return empty(kind)
+    starts, durations, *rest = found
     columns = dict(zip((OFFSET, *COLUMNS[kind]), rest, strict=True))
     if kind in _FOLDING:
         columns["first"] = _unfolded(columns)

@@ -8,6 +8,7 @@ stored together, which is what lets DEFLATE find the repetition in sensor data.
 """
 
 from collections.abc import Sequence
+import logging
 import struct
 import zlib
 
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 type Column = NDArray[np.int64] | NDArray[np.float64]
 
+_LOGGER = logging.getLogger(__name__)
+_SAID: set[int] = set()
 _LEVEL = 6
 _RAW_DEFLATE = -15
 _VERSION = 1
@@ -71,6 +74,22 @@ def decode(blob: bytes) -> list[Column]:
         if isinstance(error, ChunkError):
             raise
         raise ChunkError(f"damaged chunk: {error}") from error
+
+
+def decode_sound(blob: bytes) -> list[Column] | None:
+    """Return the columns of a chunk, or None where it is damaged.
+
+    One bad chunk costs one period of one series, not the history around it. It is said in the log
+    once, and stays in the file.
+    """
+    try:
+        return decode(blob)
+    except ChunkError as error:
+        mark = zlib.crc32(blob)
+        if mark not in _SAID:
+            _SAID.add(mark)
+            _LOGGER.error("A part of the history cannot be read and is left out: %s", error)
+        return None
 
 
 def _decode_columns(content: bytes) -> list[Column]:

@@ -144,16 +144,19 @@ def _move_details(connection: sqlite3.Connection, live: LiveRows) -> int:
     for hour, number, group in _groups(period, series, times):
         columns = [times[group], attributes[group], causes[group]]
         key = chunk_key(hour, number, NO_KIND)
-        if key in existing:
-            stored = chunks.decode(
-                connection.execute("SELECT blob FROM detail_chunk WHERE key = ?", (key,)).fetchone()[0]
-            )
+        stored = _stored_details(connection, key) if key in existing else None
+        if stored is not None:
             columns = [np.concatenate((old.astype(np.int64), new)) for old, new in zip(stored, columns, strict=True)]
             order = np.argsort(columns[0], kind="stable")
             columns = [column[order] for column in columns]
         written.append((key, len(columns[0]), chunks.encode(columns)))
     connection.executemany("INSERT OR REPLACE INTO detail_chunk VALUES (?, ?, ?)", written)
     return len(written)
+
+
+def _stored_details(connection: sqlite3.Connection, key: int) -> list[chunks.Column] | None:
+    (blob,) = connection.execute("SELECT blob FROM detail_chunk WHERE key = ?", (key,)).fetchone()
+    return chunks.decode_sound(blob)
 
 
 def _move_resumes(connection: sqlite3.Connection, live: LiveRows) -> None:

@@ -20,9 +20,8 @@ def read_series(connection: sqlite3.Connection, series: int, when: TimeRange) ->
         row = connection.execute(
             "SELECT blob FROM detail_chunk WHERE key = ?", (chunk_key(period, series, NO_KIND),)
         ).fetchone()
-        if row:
-            columns = [column.astype(np.int64).tolist() for column in chunks.decode(row[0])]
-            found += zip(*columns, strict=True)
+        if row and (columns := chunks.decode_sound(row[0])):
+            found += zip(*(column.astype(np.int64).tolist() for column in columns), strict=True)
     found += connection.execute(
         "SELECT time, COALESCE(attributes, 0), COALESCE(cause, 0) FROM live WHERE series = ?"
         " AND flag != ? AND (attributes IS NOT NULL OR cause IS NOT NULL)",
@@ -81,9 +80,9 @@ def _referred(connection: sqlite3.Connection) -> tuple[set[int], set[int]]:
     attributes: set[int] = set()
     causes: set[int] = set()
     for (blob,) in connection.execute("SELECT blob FROM detail_chunk"):
-        _, used_attributes, used_causes = chunks.decode(blob)
-        attributes.update(used_attributes.astype(np.int64).tolist())
-        causes.update(used_causes.astype(np.int64).tolist())
+        if columns := chunks.decode_sound(blob):
+            attributes.update(columns[1].astype(np.int64).tolist())
+            causes.update(columns[2].astype(np.int64).tolist())
     for attribute, cause in connection.execute(
         "SELECT attributes, cause FROM live WHERE attributes IS NOT NULL OR cause IS NOT NULL"
     ):

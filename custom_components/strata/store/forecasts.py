@@ -66,7 +66,10 @@ def read(
 
 
 def _slots(blob: bytes) -> tuple[Slot, ...]:
-    starts, durations, values = (column.tolist() for column in chunks.decode(blob))
+    columns = chunks.decode_sound(blob)
+    if columns is None:
+        return ()
+    starts, durations, values = (column.tolist() for column in columns)
     return tuple(
         Slot(from_micros(start), from_micros(start + duration), value)
         for start, duration, value in zip(starts, durations, values, strict=True)

@@ -27,8 +27,11 @@ def encode_rows(rows: RawRows) -> bytes:
 
 
 def decode_rows(blob: bytes) -> RawRows:
-    """Return a chunk's rows."""
-    times, values, texts, flags = chunks.decode(blob)
+    """Return a chunk's rows; none where it is damaged."""
+    columns = chunks.decode_sound(blob)
+    if columns is None:
+        return NO_ROWS
+    times, values, texts, flags = columns
     return RawRows(
         times.astype(np.int64, copy=False),
         values.astype(np.float64, copy=False),

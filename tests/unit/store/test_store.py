@@ -667,6 +667,38 @@ class TestDownsample:
         assert store.downsample("raw").source_rows == 0
 
 
+def test_one_damaged_chunk_costs_one_hour_and_is_said_once(store, clock, caplog):
+    kettle, mode = power(store), power(store, "mode", kind=Kind.TEXT)
+    key = SeriesKey.of_tags("electricity_pricing_forecast", {}, "price")
+    slot = Slot(datetime(2026, 3, 10, 12, tzinfo=UTC), datetime(2026, 3, 10, 13, tzinfo=UTC), 1.0)
+    for hour in range(3):
+        at = NOON + hour * HOUR
+        store.write([Row(kettle, at, float(hour), attributes={"hour": hour}), Row(mode, at, None, f"m{hour}")])
+    store.write([], forecast=[("a", key, Forecast("EUR/kWh", slot.start, (slot,)))])
+    clock.now = NOON + 3 * HOUR
+    store.roll_up()
+    connection = store._connection
+    for table in ("raw_chunk", "detail_chunk"):
+        connection.execute(
+            f"UPDATE {table} SET blob = zeroblob(30) WHERE key >> 24 = ? AND (key >> 4 & 1048575) = ?",
+            (NOON // HOUR + 1, kettle.id),
+        )
+    connection.execute("UPDATE hourly_chunk SET blob = CAST(x'04000000' || zeroblob(30) AS BLOB)")
+    connection.execute("UPDATE forecast SET blob = zeroblob(30)")
+    for _ in range(2):
+        assert read_raw(store, kettle).values.tolist() == [0.0, 2.0]
+        with store.reader() as reader:
+            assert len(reader.tier("hourly", kettle.id, Kind.MEASUREMENT, ALL)) == 0
+            assert len(reader.tier("hourly", mode.id, Kind.TEXT, ALL)) == 0
+            assert [d.attributes for d in reader.details(kettle.id, ALL)] == [{"hour": 0}, {"hour": 2}]
+            assert reader.forecasts("a")[0].forecast.slots == ()
+    assert 1 <= caplog.text.count("cannot be read") <= 4
+    store.write([Row(kettle, NOON + HOUR + 5, 7.0, attributes={"hour": 7})])
+    store.roll_up()
+    store.prune_details(NOON + DAY)
+    assert read_raw(store, kettle).values.tolist() == [0.0, 7.0, 2.0]
+
+
 class TestFile:
     def test_a_newer_file_is_left_alone(self, tmp_path):
         path = tmp_path / "strata.db"
