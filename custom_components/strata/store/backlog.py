@@ -28,7 +28,8 @@ _BUCKET_BYTES = 20
 _LIVE_BYTES = 40
 _MOST_ENTRIES = 2_000
 _RAW_NUMBER = 0
-_KEY = f"(c.start / {RAW_SPAN}) << 24 | c.series << 4 | {NO_KIND}"
+# SQLite gives << and | the same rank, so each has its own parentheses.
+_KEY = f"((c.start / {RAW_SPAN}) << 24) | (c.series << 4) | {NO_KIND}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +168,17 @@ class ForecastRows:
 
 
 def forecast(connection: sqlite3.Connection, number: int) -> ForecastRows | None:
-    """Return one forecast, None when it is no longer kept."""
+    """Return one forecast, None when it is no longer kept or damaged."""
     found = connection.execute(
         "SELECT measurement, identity, field, unit, issued, blob FROM forecast WHERE id = ?", (number,)
     ).fetchone()
     if found is None:
         return None
     measurement, identity, field, unit, issued, content = found
-    starts, _, values = chunks.decode(content)
+    columns = chunks.decode_sound(content)
+    if columns is None:
+        return None
+    starts, _, values = columns
     key = SeriesKey(measurement, identity, field)
     return ForecastRows(key, unit, issued, starts.astype(np.int64), values.astype(np.float64))
 

@@ -89,8 +89,8 @@ def build(
 ) -> Timeline:
     """Join a series' rows with the moments recording stopped and values held again.
 
-    Where a row or a resumption falls on the very instant of a stop, it wins: the value is known
-    from there on.
+    A row on the very instant of a stop is the last thing that run saw, so it ends right after. A
+    resumption there wins: the value is known from there on.
     """
     rows = counted(rows)
     values = series_values(kind, rows)
@@ -98,7 +98,9 @@ def build(
         return Timeline(rows.times, values, np.ones(len(values), bool), rows.flags == Flag.CYCLE, carry)
     again = np.array(resumes, np.int64)
     again = again[~np.isin(again, rows.times)]
-    gaps = stops[~np.isin(stops, rows.times) & ~np.isin(stops, again)]
+    gaps = stops[~np.isin(stops, again)]
+    gaps = gaps + np.isin(gaps, rows.times)
+    gaps = gaps[~np.isin(gaps, rows.times) & ~np.isin(gaps, again)]
     times = np.concatenate((rows.times, gaps, again))
     held = np.concatenate((values, np.full(len(gaps) + len(again), np.nan)))
     samples = np.concatenate((np.ones(len(values), bool), np.zeros(len(gaps) + len(again), bool)))

@@ -202,6 +202,20 @@ def test_a_value_that_does_not_come_back_after_a_restart_no_longer_holds(tmp_pat
     assert hours.covered_seconds.tolist() == [1800.0]
 
 
+def test_a_row_at_the_instant_of_the_stop_does_not_hold_while_home_assistant_is_down(tmp_path, clock):
+    path = tmp_path / "strata.db"
+    with SqliteStore(path, now=clock) as store:
+        store.write([Row(power(store), NOON, 5.0), Row(power(store), NOON + 30 * MINUTE, 6.0)])
+        clock.now = NOON + 30 * MINUTE
+    clock.now = NOON + 3 * HOUR
+    with SqliteStore(path, now=clock) as store:
+        store.roll_up()
+        with store.reader() as reader:
+            hours = reader.tier("hourly", power(store).id, Kind.MEASUREMENT, ALL)
+    assert hours.starts.tolist() == [NOON]
+    assert hours.covered_seconds.tolist() == pytest.approx([1800.0], abs=1e-5)
+
+
 def test_a_killed_run_ends_at_its_last_heartbeat(tmp_path, clock):
     path = tmp_path / "strata.db"
     store = SqliteStore(path, now=clock)
