@@ -5,7 +5,6 @@ millisecond, with the interpreter released in between, so that the event loop ne
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 import time
 
@@ -13,7 +12,6 @@ from ..core.model import Micros, Series, TimeRange
 from ..store import backlog
 from ..store.base import Change, Cursor
 from ..store.buckets import decode_buckets, read_series
-from ..store.chunks import ChunkError
 from ..store.keys import KINDS, NO_KIND, key_kind, key_period, key_range, key_series, periods
 from ..store.reader import StoreReader
 from ..store.rows import RAW_SPAN, LiveRows, cut, decode_rows, live_by_series, read_live
@@ -132,7 +130,7 @@ class Packing:
     def _give_way(self) -> None:
         """Let another thread have the interpreter, if this one has had it for long."""
         if time.perf_counter() - self._released >= _BREATH:
-            time.sleep(0)
+            time.sleep(0.00005)
             self._released = time.perf_counter()
 
     def batches(self) -> tuple[Batch, ...]:
@@ -174,8 +172,7 @@ class Reading:
         if batch.live is not None:
             self._live(batch.live)
         for change in batch.changes:
-            with self._passing_over_damage():
-                self._change(change)
+            self._change(change)
         moved = after != place
         if not moved:
             after = self._forecasts(place)
@@ -206,14 +203,6 @@ class Reading:
             tier = self._plan.ladder[change.tier]
             found = read_series(self._connection, tier, change.series, series.kind, TimeRange(change.start, change.end))
             self._add_all(change.tier, self._renderer.buckets(series, change.tier, found))
-
-    @contextmanager
-    def _passing_over_damage(self) -> Iterator[None]:
-        """Count a chunk that cannot be read any more, and go on: it must not stop what follows."""
-        try:
-            yield
-        except ChunkError as error:
-            self._packing.unfit.append(Unfit("", "", 1, str(error)))
 
     def _add_all(self, tier: str, blocks: Iterable[PointBlock]) -> None:
         for block in blocks:
@@ -277,8 +266,7 @@ class Reading:
         if not keys:
             return over
         for key, _ in keys:
-            with self._passing_over_damage():
-                self._chunk(name, tier.table, key, TimeRange(job.start, job.end))
+            self._chunk(name, tier.table, key, TimeRange(job.start, job.end))
             job = replace(job, key=key)
             if self._packing.count >= _PARCEL_ROWS:
                 break
