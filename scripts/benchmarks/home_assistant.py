@@ -19,6 +19,7 @@ from custom_components.strata.store.reader import StoreReader
 
 ENTITIES = 150
 PREFIX = "sensor.bench_"
+_PATIENCE = 30.0
 _CORE = {
     "name": "Bench",
     "latitude": 52.52,
@@ -71,6 +72,9 @@ async def add_entry(hass: HomeAssistant, domain: str, *, data: Mapping[str, obje
         result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
     await hass.async_block_till_done()
     entries = hass.config_entries.async_entries(domain)
+    limit = hass.loop.time() + _PATIENCE
+    while entries and entries[0].state.value == "setup_retry" and hass.loop.time() < limit:
+        await asyncio.sleep(0.2)
     if not entries or entries[0].state.value != "loaded":
         raise RuntimeError(f"{domain} could not be set up: {result}")
     return entries[0]

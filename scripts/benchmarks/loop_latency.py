@@ -82,7 +82,11 @@ async def _all(options: Options, seconds: float, pairs: int) -> tuple[list[_Run]
             with_strata.append(await _run(changes, seconds))
             fired += changes.count - before
             stored += await stored_since(entry, began)
-            print(f"  pair {number + 1} of {pairs}", flush=True)
+            print(
+                f"  pair {number + 1} of {pairs}: p99 {without[-1].p99 * 1000:.1f} -> {with_strata[-1].p99 * 1000:.1f} ms,"
+                f" longest {without[-1].worst * 1000:.1f} -> {with_strata[-1].worst * 1000:.1f} ms",
+                flush=True,
+            )
         await _switch(hass, entry, on=False)
         without_influx = await _run(changes, seconds)
         settings = await stack.enter_async_context(null_influxdb())
