@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 import math
+from typing import Any
 from zoneinfo import ZoneInfo
 
 SECOND = 1_000_000
@@ -24,6 +25,8 @@ GAP, SPIKE, RESET, IMPOSSIBLE, STUCK, CYCLE = 1, 2, 3, 4, 5, 8
 LEFT_OUT = (SPIKE, RESET, IMPOSSIBLE)
 
 type Value = float | str | None
+type _Sample = tuple[Any, Any, int]
+"""The value known before, the value, the flag."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +97,10 @@ class NaiveSeries:
                 found.append(self._bucket(start, end, here, there))
         return found
 
-    def _bucket(self, start: int, end: int, samples: list, segments: list) -> Bucket:
+    def _bucket(self, start: int, end: int, samples: list[_Sample], segments: list[tuple[Any, int]]) -> Bucket:
         covered = sum(length for _, length in segments)
         values = [value for value, _ in segments]
-        said = {"n": len(samples), "covered": covered}
+        said: dict[str, Any] = {"n": len(samples), "covered": covered}
         if self.kind == "meter":
             said |= self._meter(samples)
         else:
@@ -117,7 +120,7 @@ class NaiveSeries:
             said["states"] = dict(states)
         return Bucket(start, end, **said)
 
-    def _meter(self, samples: list) -> dict:
+    def _meter(self, samples: list[_Sample]) -> dict[str, Any]:
         increase, resets = [], 0
         for before, value, flag in samples:
             starts_new = flag == CYCLE or (self.monotonic and before is not None and value < 0.9 * before)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import Any
 
 from scripts.benchmarks.figures import Figure, Options, machine
 
@@ -45,17 +46,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.report:
         report = {"machine": facts, "quick": options.quick, "measurements": results}
         options.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    missed = [f"{name}: {figure['name']}" for name, result in results.items() for figure in _missed(result["figures"])]
-    missed += [f"{name}: did not end well" for name, result in results.items() if not result["ended"]]
+    missed = [name for result in results.items() for name in _missed(*result)]
     print("\nall promises kept" if not missed else "\nmissed: " + "; ".join(missed))
     return 1 if missed else 0
 
 
-def _missed(figures: Iterable[Mapping[str, object]]) -> list[Mapping[str, object]]:
-    return [figure for figure in figures if not figure["passed"]]
+def _missed(name: str, result: Mapping[str, Any]) -> list[str]:
+    missed = [f"{name}: {figure['name']}" for figure in result["figures"] if not figure["passed"]]
+    return missed if result["ended"] else [*missed, f"{name}: did not end well"]
 
 
-def _outside(name: str, folder: Path, *, quick: bool) -> dict[str, object]:
+def _outside(name: str, folder: Path, *, quick: bool) -> dict[str, Any]:
     """Run one measurement in a process of its own, in a folder that goes away with it."""
     print(f"\n{name}: {MEASUREMENTS[name]}", flush=True)
     own = Path(tempfile.mkdtemp(prefix=".bench-", dir=folder))

@@ -6,6 +6,7 @@ its entities never become unavailable.
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 from homeassistant.config_entries import SOURCE_USER, ConfigEntry, SubentryFlowContext
 from homeassistant.const import STATE_UNAVAILABLE
@@ -80,7 +81,12 @@ async def _add(hass: HomeAssistant, entry: ConfigEntry, entity_id: str) -> None:
     """
     flows = hass.config_entries.subentries
     form = await flows.async_init((entry.entry_id, SUBENTRY_SOURCE), context=SubentryFlowContext(source=SOURCE_USER))
-    answers = ({"role": "carbon_intensity"}, {"provider": "entity"}, {"entity": entity_id}, {})
+    answers: tuple[dict[str, Any], ...] = (
+        {"role": "carbon_intensity"},
+        {"provider": "entity"},
+        {"entity": entity_id},
+        {},
+    )
     for answer in answers:
         form = await flows.async_configure(form["flow_id"], answer)
     if form["type"].value != "create_entry":

@@ -73,7 +73,8 @@ async def add_entry(hass: HomeAssistant, domain: str, *, data: Mapping[str, obje
     await hass.async_block_till_done()
     entries = hass.config_entries.async_entries(domain)
     limit = hass.loop.time() + _PATIENCE
-    while entries and entries[0].state.value == "setup_retry" and hass.loop.time() < limit:
+    # Home Assistant tries again by itself and tells nobody.
+    while entries and entries[0].state.value == "setup_retry" and hass.loop.time() < limit:  # noqa: ASYNC110
         await asyncio.sleep(0.2)
     if not entries or entries[0].state.value != "loaded":
         raise RuntimeError(f"{domain} could not be set up: {result}")

@@ -69,7 +69,7 @@ def _mark_connections(marks: Marks) -> None:
     def connect(*args: Any, **options: Any) -> sqlite3.Connection:
         return plain(*args, **options, factory=MarkedConnection)
 
-    sqlite3.connect = connect
+    sqlite3.connect = connect  # type: ignore[assignment]
 
 
 def stream(path: Path, marks: Marks, seed: int, batch: int, clock: int, stopped: int) -> None:

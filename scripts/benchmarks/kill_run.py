@@ -86,7 +86,7 @@ def _stream_and_kill(life: _Life, aim: int, chance: random.Random) -> tuple[int,
     memory.write_bytes(bytes(SIZE))
     marks = Marks(memory)
     times = chance.randrange(1, 4)
-    moment = chance.uniform(0, 0.012 if aim != INGEST else 0.04)
+    moment = chance.uniform(0, 0.012)
     numbers = (life.seed, life.batch, life.clock, life.stopped)
     child = subprocess.Popen(
         [sys.executable, "-m", "scripts.benchmarks.kill_child", str(life.path), str(memory), *map(str, numbers)],

@@ -83,8 +83,7 @@ async def _all(options: Options, seconds: float, pairs: int) -> tuple[list[_Run]
             fired += changes.count - before
             stored += await stored_since(entry, began)
             print(
-                f"  pair {number + 1} of {pairs}: p99 {without[-1].p99 * 1000:.1f} -> {with_strata[-1].p99 * 1000:.1f} ms,"
-                f" longest {without[-1].worst * 1000:.1f} -> {with_strata[-1].worst * 1000:.1f} ms",
+                f"  pair {number + 1} of {pairs}: {_said(without[-1])} without, {_said(with_strata[-1])} with",
                 flush=True,
             )
         await _switch(hass, entry, on=False)
@@ -94,6 +93,10 @@ async def _all(options: Options, seconds: float, pairs: int) -> tuple[list[_Run]
         with_influx = await _run(changes, seconds)
         await hass.config_entries.async_unload(influx.entry_id)
     return without, with_strata, without_influx, with_influx, fired, stored
+
+
+def _said(run: _Run) -> str:
+    return f"p99 {run.p99 * 1000:.1f} ms, longest {run.worst * 1000:.1f} ms"
 
 
 async def _switch(hass: HomeAssistant, entry: ConfigEntry, *, on: bool) -> None:
