@@ -70,8 +70,11 @@ class NaiveSeries:
 
     def held(self, stops: Iterable[int]) -> list[tuple[int, Value]]:
         """Return from when on which value holds, None for none."""
-        changes: dict[int, Value] = dict.fromkeys(stops)
         known = [(time, value) for time, value, _ in self.known()]
+        there = {time for time, _ in known}
+        # A row on the very instant of a stop is the last thing that was seen: it ends right after.
+        ends = {stop + (stop in there) for stop in stops if stop not in self.resumes}
+        changes: dict[int, Value] = dict.fromkeys(ends - there)
         values = [(time, value) for time, value in known if value is not None]
         times = [time for time, _ in values]
         for time in self.resumes:
