@@ -65,6 +65,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
             for name, work in (("writer", worker.run), ("retention", Retention(worker, _now).run))
         ],
     )
+    # Should something below fail, nothing may go on into a closed store.
+    entry.async_on_unload(data.source_set.async_stop)
+    entry.async_on_unload(data.ingest.async_stop)
     data.ingest.async_start()
     await data.source_set.async_follow()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)

@@ -21,7 +21,7 @@ from .fetching import SourceBroken, async_fetch, failure_key
 from .health import OK, Fetch, Health
 from .home import home_of
 from .issues import async_clear_source_issues, async_report_unauthorized
-from .last_good import Kept, LastGood
+from .last_good import Kept, LastGood, without_secrets
 from .recording import Recorder, plausible
 from .runtime import StrataConfigEntry
 from .sources.base import Provider, Reading, Role, Snapshot, SourceError, SourceUnauthorized
@@ -52,10 +52,11 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         """Make the source that `subentry` describes.
 
         Raises:
-            KeyError: the role has no such provider.
+            KeyError: the role has no such provider, or the provider needs a parameter that is not there.
         """
         self.role = role
         self.provider: Provider = role.provider(subentry.data[CONF_PROVIDER])(subentry.data[CONF_OPTIONS])
+        self._watched = self.provider.watched_entities()
         self.interval = max(role.interval, self.provider.interval or timedelta())
         super().__init__(hass, LOGGER, config_entry=entry, name=subentry.title, update_interval=self.interval)
         self.subentry = subentry
@@ -112,15 +113,23 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         self.update_interval = max(wait, SHORTEST_WAIT) if wait else self.interval
         # Readings are stored even when the user has disabled every entity: polling needs a listener.
         self._unsubscribe.append(self.async_add_listener(lambda: None))
-        if watched := self.provider.watched_entities():
-            self._unsubscribe.append(async_track_state_change_event(self.hass, watched, self._watched_changed))
-        if wait > timedelta():
+        if self._watched:
+            self._unsubscribe.append(async_track_state_change_event(self.hass, self._watched, self._watched_changed))
+        elif wait > timedelta():
+            # What is watched may have changed while nobody watched; other sources are asked when it is time.
             return
         if self.provider.local:
             # Entities of other integrations come up together with us.
             self._unsubscribe.append(async_at_started(self.hass, self._fetch_soon))
         else:
             self._fetch_soon()
+
+    def reads_the_same_as(self, subentry: ConfigSubentry) -> bool:
+        """Tell whether what was read so far is also what the source that `subentry` describes reads."""
+        wanted: Mapping[str, Any] = subentry.data
+        return self.provider.key == wanted[CONF_PROVIDER] and without_secrets(
+            self.provider, self.provider.options
+        ) == without_secrets(self.provider, wanted[CONF_OPTIONS])
 
     async def async_stop(self, *, forget: bool = False) -> None:
         """End: nothing is fetched, stored or announced any more; `forget` also drops what was kept."""

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
-from .const import BASE_URLS, DOMAIN
+from .const import BASE_URLS, DOMAIN, LOGGER
 from .home import HomeAssistantAccess, home_of
 from .sources.base import (
     Context,
@@ -62,7 +63,11 @@ class Quotas:
 
     async def async_load(self) -> None:
         """Add what was counted before the restart."""
-        self.book.load(await self._store.async_load())
+        try:
+            self.book.load(await self._store.async_load())
+        except HomeAssistantError, NotImplementedError:
+            # Of another version or not readable: counting begins anew.
+            LOGGER.debug("The count of requests could not be read", exc_info=True)
 
     @callback
     def async_save_later(self) -> None:

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.storage import Store
 
 from .const import DOMAIN
@@ -51,14 +52,14 @@ class LastGood:
 
     async def load(self) -> Kept:
         """Return what was kept; nothing when there is none, or none of these parameters."""
-        kept = await self._store.async_load()
-        if kept is None or kept.get("fingerprint") != self._fingerprint:
-            return Kept(None, ())
         try:
+            kept = await self._store.async_load()
+            if kept is None or kept.get("fingerprint") != self._fingerprint:
+                return Kept(None, ())
             reading = reading_from_json(kept["reading"]) if kept["reading"] else None
             turns = tuple(Turn(datetime.fromisoformat(at), up) for at, up in kept["turns"])
-        except KeyError, TypeError, ValueError:
-            # Written by hand or by another version: the next fetch replaces it.
+        except HomeAssistantError, NotImplementedError, AttributeError, KeyError, TypeError, ValueError:
+            # Written by hand or by another version, or not readable: the next fetch replaces it.
             return Kept(None, ())
         return Kept(reading, turns)
 

@@ -33,14 +33,19 @@ class Recorder:
         again. `implausible` fields are stored with their flag, which keeps them out of roll-ups.
         """
         reading = snapshot.reading
+        if reading.tags != self._tags:
+            # Other series from here on, for instance because the currency is another.
+            self.put_gap(snapshot.now)
         self._tags = reading.tags
-        time = to_micros(self._valid_from(snapshot))
+        now, time = to_micros(snapshot.now), to_micros(self._valid_from(snapshot))
         values = self._role.fields_at(snapshot)
         for field in self._role.fields:
             if (value := values.get(field.name)) is not None:
-                self._put(field, reading, time, value)
+                self._put(field, reading, time, value, now)
             elif implausible and field.name in implausible:
                 self._put_impossible(field, reading, time, implausible[field.name])
+            elif field.name in self._written:
+                self._end(field.name, time if time > self._written[field.name][0] else now)
         for stored in self._role.forecasts:
             forecast = reading.forecasts.get(stored.forecast)
             if forecast is not None and self._issued.get(stored.forecast) != forecast:
@@ -57,22 +62,29 @@ class Recorder:
 
     def put_gap(self, moment: datetime) -> None:
         """Store that nothing is known from `moment` on."""
-        for name in self._written:
-            key = SeriesKey.of_tags(self._role.measurement, self._tags, name)
-            if (series := self._worker.find(key)) is not None:
-                self._worker.put(series, to_micros(moment), flag=Flag.GAP)
-        self._written.clear()
+        for name in [*self._written]:
+            self._end(name, to_micros(moment))
 
-    def _put(self, field: StoredField, reading: Reading, time: Micros, value: FieldValue) -> None:
+    def _end(self, name: str, moment: Micros) -> None:
+        del self._written[name]
+        key = SeriesKey.of_tags(self._role.measurement, self._tags, name)
+        if (series := self._worker.find(key)) is not None:
+            self._worker.put(series, moment, flag=Flag.GAP)
+
+    def _put(self, field: StoredField, reading: Reading, time: Micros, value: FieldValue, now: Micros) -> None:
         if self._written.get(field.name) == (time, value):
             return
         first = field.name not in self._written
         self._written[field.name] = (time, value)
         series = self._series(field, reading)
         number, text = _as_columns(series.kind, value)
+        known = self._worker.last(series)
         self._worker.put(series, time, number, text)
         stopped = self._worker.last_stop
-        if first and stopped is not None and time <= stopped:
+        if first and known is not None and known.flag is Flag.GAP and time <= known.time:
+            # A gap was stored after the instant this value is for; it holds again since we know of it.
+            self._worker.put(series, max(now, known.time + 1), flag=Flag.RESUME)
+        elif first and stopped is not None and time <= stopped:
             # Recording stopped in between, which ended the value; we know now that it held on.
             self._worker.put(series, self._worker.started, flag=Flag.RESUME)
 

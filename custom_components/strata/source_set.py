@@ -87,6 +87,8 @@ class SourceSet:
     async def async_stop(self) -> None:
         """End all sources; what they keep is saved."""
         async with self._lock:
+            if self._stopped:
+                return
             self._stopped = True
             for role in self.ranked.values():
                 role.async_stop()
@@ -122,7 +124,7 @@ class SourceSet:
         elif source.configuration != (subentry.title, dict(subentry.data)):
             del self.running[subentry_id]
             await self._remove_entities(source)
-            await source.async_stop()
+            await source.async_stop(forget=not source.reads_the_same_as(subentry))
 
     @callback
     def _announce(self, speakers: Iterable[Speaker]) -> None:
