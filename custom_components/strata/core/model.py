@@ -64,6 +64,10 @@ class Flag(IntEnum):
     """A good value of a meter that has just started again at zero."""
     DETAIL = 9
     """Not a value: attributes or a cause that belong to the row of this series and time."""
+    ATTRIBUTES = 10
+    """Not a value: attributes that rows from here on refer to by number."""
+    CAUSE = 11
+    """Not a value: a cause that rows from here on refer to by number."""
 
 
 EXCLUDED_FLAGS = frozenset({Flag.SPIKE, Flag.RESET, Flag.IMPOSSIBLE})

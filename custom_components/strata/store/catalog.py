@@ -7,7 +7,7 @@ import json
 import sqlite3
 from typing import Any
 
-from ..core.model import Cause, Kind, Series, SeriesKey
+from ..core.model import Cause, Flag, Kind, Series, SeriesKey
 from .base import StoreError
 from .keys import MAX_SERIES
 
@@ -62,6 +62,30 @@ def save_series(connection: sqlite3.Connection, series: Series) -> int:
     return int(number)
 
 
+DEFINED_IN = {Flag.ATTRIBUTES: "attributes", Flag.CAUSE: "cause"}
+
+
+def digest_of(text: str) -> bytes:
+    """Return what tells one text of attributes from another."""
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=12).digest()
+
+
+def move_definitions(connection: sqlite3.Connection, upto: int, until: int) -> None:
+    """Write the definitions in `live`, up to a number and an instant, into their tables."""
+    found = connection.execute(
+        "SELECT flag, value, cause FROM live WHERE flag >= ? AND seq <= ? AND time < ?",
+        (int(Flag.ATTRIBUTES), upto, until),
+    ).fetchall()
+    connection.executemany(
+        "INSERT OR IGNORE INTO attributes VALUES (?, ?, ?)",
+        [(int(number), digest_of(text), text) for flag, number, text in found if flag == Flag.ATTRIBUTES],
+    )
+    connection.executemany(
+        "INSERT OR IGNORE INTO cause VALUES (?, ?, ?, ?)",
+        [(int(number), *json.loads(text)) for flag, number, text in found if flag == Flag.CAUSE],
+    )
+
+
 def as_json(attributes: Mapping[str, object]) -> str:
     """Return attributes as JSON; what JSON does not know becomes text, never an error."""
     try:
@@ -83,6 +107,10 @@ def _plain(value: Any) -> object:
 class Dictionaries:
     """Ids of texts, attributes and causes; each distinct thing is stored once.
 
+    A new text is written at once. New attributes and causes come up much more often, and a page or
+    two for each in every flush would wear out an SD card: they are left in `definitions`, which go
+    into `live` with the rows that refer to them, and compaction moves them into their tables.
+
     Used by the writer only. After a transaction is rolled back, `forget` drops ids that may never
     have been written.
     """
@@ -90,17 +118,22 @@ class Dictionaries:
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Start with nothing remembered."""
         self._connection = connection
+        self.definitions: list[tuple[Flag, int, str]] = []
+        """What has been given a number and is not yet on its way into the file."""
         self._texts: OrderedDict[str, int] = OrderedDict()
         self._attributes: OrderedDict[bytes, int] = OrderedDict()
         self._in_force: dict[int, tuple[Mapping[str, object], int]] = {}
         self._causes: OrderedDict[str, int] = OrderedDict()
         self._plain: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._newest: dict[Flag, int] = {}
 
     def forget(self) -> None:
         """Drop everything remembered."""
         for memory in (self._texts, self._attributes, self._causes, self._plain):
             memory.clear()
         self._in_force.clear()
+        self._newest.clear()
+        self.definitions.clear()
 
     def text(self, value: str) -> int:
         """Return the id of a text."""
@@ -116,10 +149,11 @@ class Dictionaries:
         if before and before[0] is content:
             return None
         text = as_json(content)
-        digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=12).digest()
+        digest = digest_of(text)
         number = self._attributes.get(digest)
         if number is None:
-            number = self._store_attributes(digest, text)
+            found = self._connection.execute("SELECT id FROM attributes WHERE digest = ?", (digest,)).fetchone()
+            number = int(found[0]) if found else self._define(Flag.ATTRIBUTES, text)
             _remember(self._attributes, digest, number, _REMEMBERED_ATTRIBUTES)
         self._in_force[series] = (content, number)
         return None if before and before[1] == number else number
@@ -147,25 +181,21 @@ class Dictionaries:
         return [(*first, self._store_cause(Cause(context)))]
 
     def _store_cause(self, cause: Cause) -> int:
-        number = int(
-            self._connection.execute(
-                "INSERT INTO cause (context, parent, user) VALUES (?, ?, ?) RETURNING id",
-                (cause.id, cause.parent, cause.user),
-            ).fetchone()[0]
-        )
+        number = self._define(Flag.CAUSE, json.dumps([cause.id, cause.parent, cause.user]))
         _remember(self._causes, cause.id, number, _REMEMBERED_CAUSES)
         return number
 
-    def _store_attributes(self, digest: bytes, text: str) -> int:
-        found = self._connection.execute("SELECT id FROM attributes WHERE digest = ?", (digest,)).fetchone()
-        found = (
-            found
-            or self._connection.execute(
-                "INSERT INTO attributes (digest, json) VALUES (?, ?) RETURNING id",
-                (digest, text.encode(errors="replace").decode()),
-            ).fetchone()
-        )
-        return int(found[0])
+    def _define(self, what: Flag, content: str) -> int:
+        newest = self._newest.get(what)
+        if newest is None:
+            newest = self._connection.execute(
+                f"SELECT MAX(COALESCE((SELECT MAX(id) FROM {DEFINED_IN[what]}), 0),"
+                " COALESCE((SELECT MAX(value) FROM live WHERE flag = ?), 0))",
+                (int(what),),
+            ).fetchone()[0]
+        number = self._newest[what] = int(newest) + 1
+        self.definitions.append((what, number, content))
+        return number
 
     def _number(self, table: str, column: str, value: str) -> int:
         value = value.encode(errors="replace").decode()

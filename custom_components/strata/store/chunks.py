@@ -27,8 +27,10 @@ _MAX_DECIMALS = 6
 _PROBE = 6
 """How many values decide which number of decimals is tried."""
 _EXACT = float(2**53)
-_FLOAT, _INT, _DECIMAL = 0, 1, 2
 _CONSTANT, _OFFSET, _DELTA, _HOLES = 0, 1, 2, 3
+_DECIMAL, _SCALED, _FLOAT = 1 << 5, 1 << 6, 1 << 7
+"""A column begins with one byte: its kind, 3 bits of width - 1, and these marks. A decimal's byte
+of decimals follows, then the numbers its kind needs, then the bytes of all values."""
 _SUM = struct.Struct("<I")
 _HEAD = struct.Struct("<BBI")
 _HOLE = -(2**63)
@@ -108,14 +110,12 @@ def _decode_columns(content: bytes) -> list[Column]:
 
 def _encode_column(column: Column) -> list[bytes]:
     if column.dtype != np.float64:
-        return _encode_whole(np.ascontiguousarray(column, np.int64), _INT, 0)
+        return _encode_whole(np.ascontiguousarray(column, np.int64), None)
     floats = np.ascontiguousarray(column, np.float64)
     scaled = _as_whole(floats)
     if scaled is None:
-        planes = floats.view(np.uint8).reshape(-1, 8).T
-        return [bytes((_FLOAT,)), planes.tobytes()]
-    whole, decimals = scaled
-    return _encode_whole(whole, _DECIMAL, decimals)
+        return [bytes((_FLOAT,)), floats.view(np.uint8).reshape(-1, 8).T.tobytes()]
+    return _encode_whole(*scaled)
 
 
 def _as_whole(column: NDArray[np.float64]) -> tuple[NDArray[np.int64], int] | None:
@@ -158,32 +158,33 @@ def _decimals(known: NDArray[np.float64]) -> int | None:
     return needed
 
 
-def _encode_whole(whole: NDArray[np.int64], form: int, decimals: int) -> list[bytes]:
+def _encode_whole(whole: NDArray[np.int64], decimals: int | None) -> list[bytes]:
+    """Return whole numbers (of 10^-decimals, None for integers) in the form that is shortest."""
     if not len(whole):
-        return [bytes((form, decimals, _CONSTANT)), _varint(0)]
+        return [_column_head(_CONSTANT, 1, decimals, 0)]
     low, high, first = int(whole.min()), int(whole.max()), int(whole[0])
     if low == high:
-        return [bytes((form, decimals, _CONSTANT)), _varint(first)]
-    if low == _HOLE and form == _DECIMAL:
+        return [_column_head(_CONSTANT, 1, decimals, first)]
+    if low == _HOLE and decimals is not None:
         return _encode_holes(whole, high, decimals)
     if high - low >= 2**63:
         # Too far apart for differences: kept as they are.
-        head = bytes((form, decimals, _OFFSET, 8)) + _varint(first) + _varint(0) + _varint(1)
-        return [head, _planes(whole, 8)]
+        return [_column_head(_OFFSET, 8, decimals, 0), _planes(whole, 8)]
     steps = whole[1:] - whole[:-1]
     base = int(steps.min())
     if int(steps.max()) - base < high - low:
-        kind, start = _DELTA, base
         numbers = np.zeros(len(whole), np.int64)
         np.subtract(steps, base, out=numbers[1:])
-    else:
-        kind, start, numbers = _OFFSET, low, whole - low
+        return _encode_numbers(_DELTA, numbers, decimals, first, base)
+    return _encode_numbers(_OFFSET, whole - low, decimals, low)
+
+
+def _encode_numbers(kind: int, numbers: NDArray[np.int64], decimals: int | None, *given: int) -> list[bytes]:
     factor = int(np.gcd.reduce(numbers)) or 1
     if factor > 1:
         numbers //= factor
-    width = (int(numbers.max()).bit_length() + 7) // 8 or 1
-    head = bytes((form, decimals, kind, width)) + _varint(first) + _varint(start) + _varint(factor)
-    return [head, _planes(numbers, width)]
+    width = _width(int(numbers.max()))
+    return [_column_head(kind, width, decimals, *given, factor=factor), _planes(numbers, width)]
 
 
 def _encode_holes(whole: NDArray[np.int64], high: int, decimals: int) -> list[bytes]:
@@ -191,9 +192,19 @@ def _encode_holes(whole: NDArray[np.int64], high: int, decimals: int) -> list[by
     hole = whole == _HOLE
     low = int(whole[~hole].min())
     numbers = np.where(hole, 0, whole - np.int64(low) + 1)
-    width = ((high - low + 1).bit_length() + 7) // 8
-    head = bytes((_DECIMAL, decimals, _HOLES, width)) + _varint(0) + _varint(low) + _varint(1)
-    return [head, _planes(numbers, width)]
+    width = _width(high - low + 1)
+    return [_column_head(_HOLES, width, decimals, low), _planes(numbers, width)]
+
+
+def _width(largest: int) -> int:
+    return (largest.bit_length() + 7) // 8 or 1
+
+
+def _column_head(kind: int, width: int, decimals: int | None, *given: int, factor: int = 1) -> bytes:
+    marks = kind | (width - 1) << 2 | (_DECIMAL if decimals is not None else 0) | (_SCALED if factor > 1 else 0)
+    numbers = (*given, factor) if factor > 1 else given
+    places = () if decimals is None else (decimals,)
+    return bytes((marks, *places)) + b"".join(_varint(number) for number in numbers)
 
 
 def _planes(numbers: NDArray[np.int64], width: int) -> bytes:
@@ -213,39 +224,37 @@ def _read_varint(data: bytes, position: int) -> tuple[int, int]:
 
 
 def _decode_column(data: bytes, position: int, rows: int) -> tuple[Column, int]:
-    form = data[position]
-    if form == _FLOAT:
-        end = position + 1 + 8 * rows
-        planes = np.frombuffer(data[position + 1 : end], np.uint8).reshape(8, rows)
+    marks = data[position]
+    position += 1
+    if marks & _FLOAT:
+        end = position + 8 * rows
+        planes = np.frombuffer(data[position:end], np.uint8).reshape(8, rows)
         return planes.T.copy().view(np.float64).reshape(-1), end
-    decimals = data[position + 1]
-    whole, end = _decode_whole(data, position + 2, rows)
-    if form == _INT:
-        return whole, end
-    values = whole / 10.0**decimals
+    if not marks & _DECIMAL:
+        return _decode_whole(data, position, rows, marks)
+    whole, end = _decode_whole(data, position + 1, rows, marks)
+    values = whole / 10.0 ** data[position]
     values[whole == _HOLE] = np.nan
     return values, end
 
 
-def _decode_whole(data: bytes, position: int, rows: int) -> tuple[NDArray[np.int64], int]:
-    kind = data[position]
+def _decode_whole(data: bytes, position: int, rows: int, marks: int) -> tuple[NDArray[np.int64], int]:
+    kind, width = marks & 3, (marks >> 2 & 7) + 1
+    given, position = _read_varint(data, position)
     if kind == _CONSTANT:
-        value, end = _read_varint(data, position + 1)
-        return np.full(rows, value, np.int64), end
-    width = data[position + 1]
-    first, begin = _read_varint(data, position + 2)
-    start, begin = _read_varint(data, begin)
-    factor, begin = _read_varint(data, begin)
-    end = begin + width * rows
+        return np.full(rows, given, np.int64), position
+    base, position = _read_varint(data, position) if kind == _DELTA else (0, position)
+    factor, position = _read_varint(data, position) if marks & _SCALED else (1, position)
+    end = position + width * rows
     planes = np.zeros((8, rows), np.uint8)
-    planes[:width] = np.frombuffer(data[begin:end], np.uint8).reshape(width, rows)
-    numbers = np.ascontiguousarray(planes.T).view(np.int64).reshape(-1)
+    planes[:width] = np.frombuffer(data[position:end], np.uint8).reshape(width, rows)
+    numbers = planes.T.copy().view(np.int64).reshape(-1)
     if factor != 1:
         numbers *= factor
     if kind == _HOLES:
-        return np.where(numbers == 0, _HOLE, numbers + (start - 1)), end
-    numbers += start
+        return np.where(numbers == 0, _HOLE, numbers + (given - 1)), end
     if kind == _OFFSET:
-        return numbers, end
-    numbers[0] = first
+        return numbers + given, end
+    numbers += base
+    numbers[:1] = given
     return np.cumsum(numbers), end

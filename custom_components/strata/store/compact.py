@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..core.model import Flag, Micros
 from . import chunks
 from .base import CompactReport, RawRows
+from .catalog import move_definitions
 from .connection import transaction
 from .keys import NO_KIND, chunk_key, key_period, key_series
 from .rows import (
@@ -35,24 +36,27 @@ def compact(connection: sqlite3.Connection, until: Micros | None = None) -> Comp
     limit = 2**63 - 1 if until is None else until
     while True:
         with transaction(connection):
-            moved, count = _compact_batch(connection, limit)
+            taken, moved, count = _compact_batch(connection, limit)
         rows += moved
         written += count
-        if moved < _ROWS_AT_ONCE:
+        if taken < _ROWS_AT_ONCE:
             return CompactReport(rows, written, time.perf_counter() - began)
 
 
-def _compact_batch(connection: sqlite3.Connection, until: Micros) -> tuple[int, int]:
-    upto = connection.execute(
-        "SELECT MAX(seq) FROM (SELECT seq FROM live WHERE time < ? ORDER BY seq LIMIT ?)", (until, _ROWS_AT_ONCE)
-    ).fetchone()[0]
-    if upto is None:
-        return 0, 0
+def _compact_batch(connection: sqlite3.Connection, until: Micros) -> tuple[int, int, int]:
+    """Move one batch; return the rows of `live` taken, the values among them, and the chunks written."""
+    taken, upto = connection.execute(
+        "SELECT COUNT(*), MAX(seq) FROM (SELECT seq FROM live WHERE time < ? ORDER BY seq LIMIT ?)",
+        (until, _ROWS_AT_ONCE),
+    ).fetchone()
+    if not taken:
+        return 0, 0, 0
     live = read_live(connection, "time < ? AND seq <= ?", (until, upto))
     written = _move_values(connection, live)
     written += _move_details(connection, live)
     _move_resumes(connection, live)
     _move_heartbeats(connection, live)
+    move_definitions(connection, upto, until)
     _save_last(connection, live)
     # Numbers never go back, even where the rows with the highest ones have left before.
     connection.execute(
@@ -65,7 +69,7 @@ def _compact_batch(connection: sqlite3.Connection, until: Micros) -> tuple[int, 
         " (SELECT MAX(seq) FROM changes) - ?)",
         (_CHANGES_KEPT,),
     )
-    return len(live), written
+    return taken, len(live), written
 
 
 def _is(live: LiveRows, *flags: Flag) -> NDArray[np.bool_]:

@@ -2,12 +2,14 @@
 
 import json
 import sqlite3
+from typing import Any
 
 import numpy as np
 
 from ..core.model import Flag, Micros, TimeRange
 from . import chunks
 from .base import Detail
+from .catalog import DEFINED_IN
 from .connection import transaction
 from .keys import NO_KIND, chunk_key
 from .rows import RAW_SPAN, stored_periods
@@ -24,8 +26,8 @@ def read_series(connection: sqlite3.Connection, series: int, when: TimeRange) ->
             found += zip(*(column.astype(np.int64).tolist() for column in columns), strict=True)
     found += connection.execute(
         "SELECT time, COALESCE(attributes, 0), COALESCE(cause, 0) FROM live WHERE series = ?"
-        " AND flag != ? AND (attributes IS NOT NULL OR cause IS NOT NULL)",
-        (series, int(Flag.HEARTBEAT)),
+        " AND flag < ? AND (attributes IS NOT NULL OR cause IS NOT NULL)",
+        (series, int(Flag.ATTRIBUTES)),
     ).fetchall()
     merged: dict[int, tuple[int, int]] = {}
     for time, attributes, cause in sorted(found, key=lambda row: row[0]):
@@ -36,16 +38,21 @@ def read_series(connection: sqlite3.Connection, series: int, when: TimeRange) ->
 
 
 def _detail(connection: sqlite3.Connection, time: Micros, attributes: int, cause: int) -> Detail:
-    content = None
-    if attributes:
-        found = connection.execute("SELECT json FROM attributes WHERE id = ?", (attributes,)).fetchone()
-        content = json.loads(found[0]) if found else None
-    context: tuple[str | None, ...] = (None, None, None)
-    if cause:
-        context = (
-            connection.execute("SELECT context, parent, user FROM cause WHERE id = ?", (cause,)).fetchone() or context
-        )
-    return Detail(time, content, *context)
+    content = _defined(connection, Flag.ATTRIBUTES, attributes, "json")
+    context = _defined(connection, Flag.CAUSE, cause, "json_array(context, parent, user)")
+    return Detail(time, content, *(context or (None, None, None)))
+
+
+def _defined(connection: sqlite3.Connection, what: Flag, number: int, column: str) -> Any:
+    """Return what a number stands for: in its table, or still in `live`."""
+    if not number:
+        return None
+    found = connection.execute(
+        f"SELECT {column} FROM {DEFINED_IN[what]} WHERE id = ? UNION ALL"
+        " SELECT cause FROM live WHERE flag = ? AND value = ? LIMIT 1",
+        (number, int(what), number),
+    ).fetchone()
+    return json.loads(found[0]) if found else None
 
 
 def prune(connection: sqlite3.Connection, before: Micros) -> int:
@@ -84,7 +91,8 @@ def _referred(connection: sqlite3.Connection) -> tuple[set[int], set[int]]:
             attributes.update(columns[1].astype(np.int64).tolist())
             causes.update(columns[2].astype(np.int64).tolist())
     for attribute, cause in connection.execute(
-        "SELECT attributes, cause FROM live WHERE attributes IS NOT NULL OR cause IS NOT NULL"
+        "SELECT attributes, cause FROM live WHERE flag < ? AND (attributes IS NOT NULL OR cause IS NOT NULL)",
+        (int(Flag.ATTRIBUTES),),
     ):
         attributes.add(attribute)
         causes.add(cause)

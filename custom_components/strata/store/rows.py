@@ -16,7 +16,8 @@ from .tiers import HOUR
 
 RAW_SPAN = HOUR
 NO_ROWS = RawRows(np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.int64), np.empty(0, np.int64))
-VALUE_FLAGS = f"({', '.join(str(int(f)) for f in Flag if f not in {Flag.RESUME, Flag.HEARTBEAT, Flag.DETAIL})})"
+_NO_VALUES = {Flag.RESUME, Flag.HEARTBEAT, Flag.DETAIL, Flag.ATTRIBUTES, Flag.CAUSE}
+VALUE_FLAGS = f"({', '.join(str(int(flag)) for flag in Flag if flag not in _NO_VALUES)})"
 """SQL list of the flags whose rows are part of a series' history."""
 _BATCH = 2000
 
@@ -95,16 +96,17 @@ class LiveRows:
 
 
 def read_live(connection: sqlite3.Connection, where: str, parameters: Iterable[object]) -> LiveRows:
-    """Return the rows of `live` that a condition selects, oldest write first.
+    """Return the rows of `live` that a condition selects, oldest write first, without definitions.
 
     Call it inside a snapshot or a transaction: what most rows do not have is read apart.
     """
     chosen = tuple(parameters)
+    where = f"({where}) AND flag < {int(Flag.ATTRIBUTES)}"
     seq, series, time, value = _columns(connection, f"SELECT seq, series, time, value FROM live WHERE {where}", chosen)
     more = _columns(
         connection,
         "SELECT seq, text, flag, COALESCE(attributes, 0), COALESCE(cause, 0) FROM live"
-        f" WHERE ({where}) AND (text != 0 OR flag != 0 OR attributes IS NOT NULL OR cause IS NOT NULL)",
+        f" WHERE {where} AND (text != 0 OR flag != 0 OR attributes IS NOT NULL OR cause IS NOT NULL)",
         chosen,
     )
     place = np.searchsorted(seq, more[0])

@@ -326,6 +326,10 @@ class SqliteStore:
             for other, when, shared in linked:
                 self._seq += 1
                 waiting.append((self._seq, other, when, None, 0, int(Flag.DETAIL), None, shared))
+        for what, defined, meaning in self._dictionaries.definitions:
+            self._seq += 1
+            waiting.append((self._seq, 0, moment, defined, 0, int(what), None, meaning))
+        self._dictionaries.definitions.clear()
         self._seq += 1
         code = 0 if text is None else self._dictionaries.text(text)
         return (self._seq, number, moment, value, code, int(flag), content, reason)

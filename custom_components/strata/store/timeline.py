@@ -96,11 +96,11 @@ def build(
     values = series_values(kind, rows)
     if not len(stops) and not len(resumes):
         return Timeline(rows.times, values, np.ones(len(values), bool), rows.flags == Flag.CYCLE, carry)
-    again = np.array(resumes, np.int64)
-    again = again[~np.isin(again, rows.times)]
-    gaps = stops[~np.isin(stops, again)]
-    gaps = gaps + np.isin(gaps, rows.times)
-    gaps = gaps[~np.isin(gaps, rows.times) & ~np.isin(gaps, again)]
+    resumed_at = np.array(resumes, np.int64)
+    gaps = stops[~np.isin(stops, resumed_at)]
+    gaps = np.unique(gaps + np.isin(gaps, rows.times))
+    gaps = gaps[~np.isin(gaps, rows.times) & ~np.isin(gaps, resumed_at)]
+    again = resumed_at[~np.isin(resumed_at, rows.times)]
     times = np.concatenate((rows.times, gaps, again))
     held = np.concatenate((values, np.full(len(gaps) + len(again), np.nan)))
     samples = np.concatenate((np.ones(len(values), bool), np.zeros(len(gaps) + len(again), bool)))

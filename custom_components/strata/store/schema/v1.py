@@ -26,7 +26,8 @@ _TABLES = (
         monotonic INTEGER NOT NULL, labels TEXT NOT NULL,
         UNIQUE (measurement, identity, field))""",
     "CREATE TABLE text (id INTEGER PRIMARY KEY, value TEXT NOT NULL UNIQUE)",
-    "CREATE TABLE attributes (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, json TEXT NOT NULL)",
+    "CREATE TABLE attributes (id INTEGER PRIMARY KEY, digest BLOB NOT NULL, json TEXT NOT NULL)",
+    "CREATE INDEX attributes_digest ON attributes (digest)",
     "CREATE TABLE cause (id INTEGER PRIMARY KEY, context TEXT NOT NULL, parent TEXT, user TEXT)",
     "CREATE INDEX cause_context ON cause (context)",
     """CREATE TABLE run (
