@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 import gc
+from pathlib import Path
 from statistics import median
 import time
 
@@ -29,12 +30,18 @@ _PROBE = 0.005
 
 @dataclass(frozen=True)
 class _Run:
-    """One run: how late the probe was (s), and CPU seconds per change of the loop's thread and of all threads."""
+    """One run; all times in seconds.
+
+    How late the probe was, CPU per change of the loop's thread and of all threads, the longest pause of Python's
+    garbage collector, and how long the loop was ready to run but had no processor.
+    """
 
     late: list[float]
     loop_cpu: float
     cpu: float
     changes: int
+    collector: float
+    queued: float
 
     @property
     def p99(self) -> float:
@@ -56,6 +63,11 @@ def measure(options: Options) -> Iterator[Figure]:
     yield Figure("loop latency added, longest", worst, "ms", 50)
     yield Figure("loop latency with Strata, longest of all", max(on.worst for on in with_strata) * 1000, "ms")
     yield Figure("loop latency without, longest of all", max(off.worst for off in without) * 1000, "ms")
+    collector = max(run.collector for run in with_strata) * 1000
+    others = max(run.collector for run in without) * 1000
+    yield Figure("garbage collector's longest pause, with", collector, "ms", note=f"{others:.1f} ms without")
+    queued = 100 * median(run.queued for run in without) / seconds
+    yield Figure("loop waited for a processor, without", queued, "%", note="what else ran on this machine")
     yield Figure("on the loop per change", median((on.loop_cpu - off.loop_cpu) * 1e6 for on, off in added), "us", 40)
     yield Figure("CPU per change, all threads", median((on.cpu - off.cpu) * 1e6 for on, off in added), "us")
     influx = (with_influx.cpu - without_influx.cpu) * 1e6
@@ -114,12 +126,39 @@ async def _run(changes: StateChanges, seconds: float) -> _Run:
     gc.collect()
     late: list[float] = []
     probe = asyncio.create_task(_watch(late))
+    pauses = _Pauses()
+    queued = _queued()
     before, loop_before, all_before = changes.count, time.thread_time(), time.process_time()
     await _load(changes, seconds)
     count = changes.count - before
     loop_cpu, cpu = time.thread_time() - loop_before, time.process_time() - all_before
     probe.cancel()
-    return _Run(late, loop_cpu / count, cpu / count, count)
+    return _Run(late, loop_cpu / count, cpu / count, count, pauses.end(), _queued() - queued)
+
+
+class _Pauses:
+    """Listens to Python's garbage collector."""
+
+    def __init__(self) -> None:
+        self._began = 0.0
+        self._longest = 0.0
+        gc.callbacks.append(self._heard)
+
+    def _heard(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self._began = time.perf_counter()
+        else:
+            self._longest = max(self._longest, time.perf_counter() - self._began)
+
+    def end(self) -> float:
+        """Stop listening and return the longest pause in seconds."""
+        gc.callbacks.remove(self._heard)
+        return self._longest
+
+
+def _queued() -> float:
+    """Return how many seconds this thread has been ready to run without a processor."""
+    return int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
 
 
 async def _load(changes: StateChanges, seconds: float) -> None:
