@@ -1,0 +1,307 @@
+"""What a person does with Strata in the newest Home Assistant, and what is left after restarts and outages.
+
+These tests boot Home Assistant itself, from .venv-live, on a configuration of their own. Sources are led to loopback,
+where the recorded prices are served at the present date.
+"""
+
+from datetime import UTC, datetime, timedelta
+import re
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.live.market import ZONE, Market, price_at
+from tests.integration.live.process import PASSWORD, USER, LiveHome, wait_for
+
+if TYPE_CHECKING:
+    from tests.integration.live.person import Person
+
+pytestmark = pytest.mark.timeout(180)
+
+PRICE = "sensor.energy_charts_de_lu_current_price"
+HEALTHY = "binary_sensor.energy_charts_de_lu_healthy"
+CARBON = "sensor.carbon_intensity_grid_carbon_carbon_intensity"
+
+
+def number(text: str) -> float:
+    """Return the first number in what is shown."""
+    found = re.search(r"[-−]?\d[\d,]*(\.\d+)?", text)
+    assert found, f"no number in {text!r}"
+    return float(found[0].replace(",", "").replace("−", "-"))
+
+
+def is_price(value: float, bidding_zone: str) -> bool:
+    """Say whether `value`, in EUR/kWh, is the price now or was a moment ago."""
+    now = datetime.now(UTC)
+    prices = {price_at(bidding_zone, now - ago) / 1000 for ago in (timedelta(), timedelta(seconds=5))}
+    return any(value == pytest.approx(price, abs=5e-5) for price in prices)
+
+
+def shows_price(home: LiveHome, bidding_zone: str) -> bool:
+    state = home.state(PRICE)
+    return state is not None and state["state"] != "unavailable" and is_price(float(state["state"]), bidding_zone)
+
+
+@pytest.mark.requires_full("live", "browser")
+def test_a_person_sets_up_strata(home: LiveHome, person: Person) -> None:
+    person.log_in(USER, PASSWORD)
+    add_hub_and_first_source(person)
+    wait_for(lambda: shows_price(home, "DE-LU"), "the price of DE-LU")
+
+    person.open_integration("strata")
+    person.look("integration")
+    change_zone(person)
+    wait_for(lambda: shows_price(home, "AT"), "the price of AT")
+    person.open_device("Energy-Charts AT")
+    wait_for(lambda: is_price(number(person.shown("Current price")), "AT"), "the price of AT on the device's page")
+    assert person.shown("Current price").endswith("EUR/kWh")
+    person.look("price-device")
+
+    person.open_integration("strata")
+    add_entity_source(person)
+    wait_for(lambda: home.state(CARBON), "the entity of the second source")
+    person.open_device("Grid carbon")
+    wait_for(lambda: "245" in person.shown("Carbon intensity"), "the intensity on the device's page")
+    home.post("/api/services/input_number/set_value", {"entity_id": "input_number.grid_carbon", "value": 180})
+    wait_for(lambda: person.shown("Carbon intensity") == "180 gCO2eq/kWh", "the changed intensity on the page")
+    person.look("carbon-device")
+
+    person.open_integration("strata")
+    change_options(person)
+    entry = home.strata_entry()
+    assert entry is not None
+    assert diagnostics(home, entry)["options"]["keep"]["raw"] == 5
+
+    actions_answer(home)
+    health_is_right(person)
+    assert person.ask("repairs/list_issues") == {"issues": []}
+
+    ours = entities(home)
+    person.open_integration("strata")
+    person.delete_hub()
+    assert home.strata_entry() is None
+    assert not ours & set(all_states(home))
+    kept_store_is_sound(home)
+    assert person.console == []
+    assert home.complaints == []
+
+
+def add_hub_and_first_source(person: Person) -> None:
+    person.add_integration("Strata")
+    person.sees_form("Set up Strata")
+    person.look("hub")
+    person.submit()
+    person.sees_form("Add a source")
+    person.look("role")
+    person.choose("Electricity price")
+    person.submit()
+    person.sees_form("Choose a provider")
+    person.look("provider")
+    person.choose("Energy-Charts")
+    person.submit()
+    person.sees_form("Energy-Charts")
+    assert person.chosen() == "DE-LU", "the zone of the home's country is proposed"
+    person.look("parameters")
+    person.submit()
+    person.sees_form("Energy-Charts DE-LU")
+    preview_is_right(person.description("Now:"))
+    person.look("preview")
+    person.submit()
+    person.sees_form("Success")
+    person.end_form("Finish")
+
+
+def preview_is_right(text: str) -> None:
+    """The price of now, and a forecast to the end of the market's tomorrow, in the home's time."""
+    now = re.search(r"Now: (.+)", text)
+    assert now
+    assert now[1].endswith("EUR/kWh")
+    assert is_price(number(now[1]), "DE-LU")
+    until = re.search(r"until (\d{4}-\d\d-\d\d \d\d:\d\d)", text)
+    assert until
+    end = datetime.fromisoformat(until[1]).replace(tzinfo=ZONE)
+    assert (end.hour, end.minute) == (0, 0)
+    assert timedelta(hours=22) < end - datetime.now(ZONE) < timedelta(hours=50)
+
+
+def change_zone(person: Person) -> None:
+    person.reconfigure("Energy-Charts DE-LU")
+    person.sees_form("Choose a provider")
+    person.submit()
+    person.sees_form("Energy-Charts")
+    assert person.chosen() == "DE-LU"
+    person.select("AT")
+    person.submit()
+    person.sees_form("Energy-Charts AT")
+    assert is_price(number(person.description("Now:").partition("Now:")[2]), "AT")
+    person.look("reconfigured")
+    person.submit()
+    person.end_form("Close")
+
+
+def add_entity_source(person: Person) -> None:
+    person.add_source()
+    person.sees_form("Add a source")
+    person.choose("Carbon intensity")
+    person.submit()
+    person.sees_form("Choose a provider")
+    person.choose("Home Assistant entity")
+    person.submit()
+    person.sees_form("Home Assistant entity")
+    person.pick_entity(0, "Grid carbon")
+    person.pick_entity(1, "Wind share")
+    person.look("entities")
+    person.submit()
+    person.sees_form("Carbon intensity Grid carbon")
+    person.description("Now: 245 gCO2eq/kWh")
+    person.submit()
+    person.sees_form("Success")
+    person.end_form("Finish")
+
+
+def change_options(person: Person) -> None:
+    person.configure_hub()
+    person.sees_form("History")
+    person.look("options")
+    person.number_field("Single changes").fill("5")
+    person.submit()
+    person.sees_form("Success")
+    person.end_form("Finish")
+
+
+def all_states(home: LiveHome) -> list[str]:
+    return [state["entity_id"] for state in home.get("/api/states")]
+
+
+def entities(home: LiveHome) -> set[str]:
+    """Return the ids of Strata's entities: those of the two sources and of the hub."""
+    ours = {entity for entity in all_states(home) if re.search(r"energy_charts|carbon_intensity|\.strata_", entity)}
+    assert {PRICE, CARBON, "sensor.strata_store_size"} <= ours
+    return ours
+
+
+def diagnostics(home: LiveHome, entry: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = home.get(f"/api/diagnostics/config_entry/{entry['entry_id']}")["data"]
+    assert {source["provider"] for source in answer["sources"].values()} == {"energy_charts", "entity"}
+    assert all(source["healthy"] for source in answer["sources"].values())
+    return answer
+
+
+def actions_answer(home: LiveHome) -> None:
+    sources = {source["role"]: source for source in home.action("get_current")["sources"]}
+    assert sources.keys() == {"carbon_intensity", "electricity_pricing"}
+    assert sources["carbon_intensity"]["values"]["carbon_intensity_gco2_kwh"] == {
+        "value": 180.0,
+        "unit": "gCO2eq/kWh",
+    }
+    price = sources["electricity_pricing"]["values"]["current_price"]
+    assert price["unit"] == "EUR/kWh"
+    assert is_price(price["value"], "AT")
+
+    slots = home.action("get_forecast", {"role": "electricity_pricing"})["slots"]
+    first = slots[0]
+    assert datetime.fromisoformat(first["start"]) <= datetime.now(UTC) < datetime.fromisoformat(slots[-1]["end"])
+    for slot in slots:
+        expected = price_at("AT", datetime.fromisoformat(slot["start"])) / 1000
+        assert slot["value"] == pytest.approx(expected)
+
+    for tier in ("raw", "five_minute", "hourly"):
+        report = home.action("downsample", {"tier": tier, "dry_run": True})
+        assert (report["tier"], report["dry_run"], report["problems"]) == (tier, True, [])
+
+
+def health_is_right(person: Person) -> None:
+    health = person.system_health("strata")
+    assert (health["sources"], health["healthy_sources"], health["dropped_rows"]) == (2, 2, 0)
+    assert health["store_size"].endswith(" MB")
+    assert [answer for name, answer in health.items() if name.startswith("can_reach ")] == ["ok"]
+
+
+def kept_store_is_sound(home: LiveHome) -> None:
+    path = home.folder / "strata" / "strata.db"
+    assert path.exists()
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as store:
+        assert store.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    store.close()
+
+
+@pytest.mark.requires_full("live", "browser")
+def test_values_outlast_an_outage_and_a_restart(home: LiveHome, market: Market, person: Person) -> None:
+    add_price_source(home)
+    wait_for(lambda: shows_price(home, "DE-LU"), "the price")
+    before = current(home)
+    assert before["healthy"]
+
+    market.close()
+    update_until(home, "off")
+    assert shows_price(home, "DE-LU")
+    during = current(home)
+    assert (during["healthy"], during["failure"], during["available"]) == (False, "cannot_connect", True)
+    assert during["fetched_at"] == before["fetched_at"]
+    assert during["age_seconds"] >= before["age_seconds"]
+    outage_is_visible(person)
+
+    home.stop()
+    home.start()
+    wait_for(lambda: shows_price(home, "DE-LU"), "the price of the run before")
+    after = current(home)
+    assert (after["fetched_at"], after["available"]) == (before["fetched_at"], True)
+
+    market.open()
+    update_until(home, "on")
+    assert current(home)["fetched_at"] > before["fetched_at"]
+    [complaint] = home.complaints
+    assert "Error fetching Energy-Charts DE-LU data: " in complaint, "an outage is logged once"
+
+
+def outage_is_visible(person: Person) -> None:
+    """The device says so, a form says why; nobody can mend an outage here, so there is nothing to repair."""
+    person.log_in(USER, PASSWORD)
+    person.open_integration("strata")
+    person.open_device("Energy-Charts DE-LU")
+    wait_for(lambda: person.shown("Healthy") == "Disconnected", "the outage on the device's page")
+    assert is_price(number(person.shown("Current price")), "DE-LU")
+    person.look("outage-device")
+    assert person.ask("repairs/list_issues") == {"issues": []}
+
+    person.open_integration("strata")
+    person.reconfigure("Energy-Charts DE-LU")
+    person.sees_form("Choose a provider")
+    person.submit()
+    person.sees_form("Energy-Charts")
+    person.select("AT")
+    person.submit()
+    assert "127.0.0.1" in person.error()
+    assert person.chosen() == "AT", "what was entered is still there"
+    person.look("outage-form")
+    person.give_up_form()
+
+
+def add_price_source(home: LiveHome) -> None:
+    """Add the hub and, in the form it leads to, the source, as another frontend would over REST."""
+    flow = home.post("/api/config/config_entries/flow", {"handler": "strata"})
+    hub = home.post(f"/api/config/config_entries/flow/{flow['flow_id']}")
+    assert hub["type"] == "create_entry"
+    kind, flow_id = hub["next_flow"]
+    assert kind == "config_subentries_flow"
+    for answer in ({"role": "electricity_pricing"}, {"provider": "energy_charts"}, {"bidding_zone": "DE-LU"}, {}):
+        step = home.post(f"/api/config/config_entries/subentries/flow/{flow_id}", answer)
+    assert step["type"] == "create_entry"
+
+
+def current(home: LiveHome) -> dict[str, Any]:
+    sources: list[dict[str, Any]] = home.action("get_current")["sources"]
+    assert len(sources) == 1
+    return sources[0]
+
+
+def update_until(home: LiveHome, healthy: str) -> None:
+    """Ask for an update, as a person would, and wait until the source is healthy (`on`) or not."""
+    home.post("/api/services/homeassistant/update_entity", {"entity_id": PRICE})
+
+    def seen() -> bool:
+        state = home.state(HEALTHY)
+        return state is not None and state["state"] == healthy
+
+    wait_for(seen, f"{HEALTHY} is {healthy}")
