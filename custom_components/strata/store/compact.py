@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.model import Flag, Micros
-from . import chunks
+from . import details
 from .base import CompactReport, RawRows
 from .catalog import move_definitions
 from .connection import transaction
@@ -140,27 +140,10 @@ def _stored(connection: sqlite3.Connection, key: int) -> RawRows:
 
 def _move_details(connection: sqlite3.Connection, live: LiveRows) -> int:
     which = np.flatnonzero((live.attributes > 0) | (live.causes > 0))
-    times, series = live.rows.times[which], live.series[which]
-    attributes, causes = live.attributes[which], live.causes[which]
-    period = times // RAW_SPAN
-    existing = _existing(connection, "detail_chunk", period, series)
-    written = []
-    for hour, number, group in _groups(period, series, times):
-        columns = [times[group], attributes[group], causes[group]]
-        key = chunk_key(hour, number, NO_KIND)
-        stored = _stored_details(connection, key) if key in existing else None
-        if stored is not None:
-            columns = [np.concatenate((old.astype(np.int64), new)) for old, new in zip(stored, columns, strict=True)]
-            order = np.argsort(columns[0], kind="stable")
-            columns = [column[order] for column in columns]
-        written.append((key, len(columns[0]), chunks.encode(columns)))
-    connection.executemany("INSERT OR REPLACE INTO detail_chunk VALUES (?, ?, ?)", written)
-    return len(written)
-
-
-def _stored_details(connection: sqlite3.Connection, key: int) -> list[chunks.Column] | None:
-    (blob,) = connection.execute("SELECT blob FROM detail_chunk WHERE key = ?", (key,)).fetchone()
-    return chunks.decode_sound(blob)
+    return details.add(
+        connection,
+        np.stack((live.series[which], live.rows.times[which], live.attributes[which], live.causes[which])),
+    )
 
 
 def _move_resumes(connection: sqlite3.Connection, live: LiveRows) -> None:

@@ -1,10 +1,16 @@
-"""Attributes and causes of rows: kept apart from values, and for a shorter time."""
+"""Attributes and causes of rows: kept apart from values, and for a shorter time.
 
+Few rows have any, so one chunk holds those of all series in an hour: columns series, time, number
+of attributes, number of cause (0 for none), in the order of series and time.
+"""
+
+from collections.abc import Iterable
 import json
 import sqlite3
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core.model import Flag, Micros, TimeRange
 from . import chunks
@@ -14,19 +20,48 @@ from .connection import transaction
 from .keys import NO_KIND, chunk_key
 from .rows import RAW_SPAN, stored_periods
 
+type Columns = NDArray[np.int64]
+"""Four rows: series, time, attributes, cause."""
+
+_NONE = np.empty((4, 0), np.int64)
+
+
+def add(connection: sqlite3.Connection, fresh: Columns) -> int:
+    """Put details into the chunks of their hours; return how many chunks that were."""
+    period = fresh[1] // RAW_SPAN
+    hours = np.unique(period).tolist()
+    for hour in hours:
+        _write(connection, hour, np.concatenate((_stored(connection, hour), fresh[:, period == hour]), axis=1))
+    return len(hours)
+
+
+def _write(connection: sqlite3.Connection, hour: int, columns: Columns) -> None:
+    columns = columns[:, np.lexsort((columns[1], columns[0]))]
+    connection.execute(
+        "INSERT OR REPLACE INTO detail_chunk VALUES (?, ?, ?)",
+        (chunk_key(hour, 0, NO_KIND), columns.shape[1], chunks.encode(list(columns))),
+    )
+
+
+def _stored(connection: sqlite3.Connection, hour: int) -> Columns:
+    found = connection.execute("SELECT blob FROM detail_chunk WHERE key = ?", (chunk_key(hour, 0, NO_KIND),)).fetchone()
+    return _NONE if found is None else _decoded(found[0])
+
+
+def _decoded(blob: bytes) -> Columns:
+    columns = chunks.decode_sound(blob)
+    return _NONE if columns is None else np.array(columns, np.int64)
+
 
 def read_series(connection: sqlite3.Connection, series: int, when: TimeRange) -> list[Detail]:
     """Return what is kept beside one series' rows in `when`, oldest first."""
     found: list[tuple[int, int, int]] = []
     for period in stored_periods(connection, "detail_chunk", RAW_SPAN, when):
-        row = connection.execute(
-            "SELECT blob FROM detail_chunk WHERE key = ?", (chunk_key(period, series, NO_KIND),)
-        ).fetchone()
-        if row and (columns := chunks.decode_sound(row[0])):
-            found += zip(*(column.astype(np.int64).tolist() for column in columns), strict=True)
+        columns = _stored(connection, period)
+        found += zip(*columns[1:, columns[0] == series].tolist(), strict=True)
     found += connection.execute(
         "SELECT time, COALESCE(attributes, 0), COALESCE(cause, 0) FROM live WHERE series = ?"
-        " AND flag < ? AND (attributes IS NOT NULL OR cause IS NOT NULL)",
+        " AND flag < ? AND (attributes IS NOT NULL OR cause IS NOT NULL) ORDER BY seq",
         (series, int(Flag.ATTRIBUTES)),
     ).fetchall()
     merged: dict[int, tuple[int, int]] = {}
@@ -56,44 +91,45 @@ def _defined(connection: sqlite3.Connection, what: Flag, number: int, column: st
 
 
 def prune(connection: sqlite3.Connection, before: Micros) -> int:
-    """Delete details of periods that ended before an instant, and what only they referred to.
+    """Delete details of hours that ended before an instant, and what only they referred to.
 
-    Returns the number of chunks deleted. The attributes in force of each series stay: their last
-    entry is what tells the attributes at every later moment.
+    Returns the number of details deleted. The newest attributes of each series stay: they are in
+    force until there are others.
     """
     limit = chunk_key(before // RAW_SPAN, 0, 0)
-    keep = _newest_chunks(connection)
-    old = [
-        row[0]
-        for row in connection.execute("SELECT key FROM detail_chunk WHERE key < ?", (limit,))
-        if row[0] not in keep
-    ]
+    old = connection.execute("SELECT key, blob FROM detail_chunk WHERE key < ?", (limit,)).fetchall()
     if not old:
         return 0
+    columns = np.concatenate([_decoded(blob) for _, blob in old], axis=1)
+    kept = columns[:, _newest_attributes(columns)]
     with transaction(connection):
-        connection.executemany("DELETE FROM detail_chunk WHERE key = ?", [(key,) for key in old])
-        attributes, causes = _referred(connection)
-        for table, used in (("attributes", attributes), ("cause", causes)):
-            gone = [row for row in connection.execute(f"SELECT id FROM {table}").fetchall() if row[0] not in used]
-            connection.executemany(f"DELETE FROM {table} WHERE id = ?", gone)
-    return len(old)
+        connection.executemany("DELETE FROM detail_chunk WHERE key = ?", [(key,) for key, _ in old])
+        add(connection, kept)
+        remaining = connection.execute("SELECT blob FROM detail_chunk")
+        _forget_unused(connection, (_decoded(blob) for (blob,) in remaining))
+    return int(columns.shape[1] - kept.shape[1])
 
 
-def _newest_chunks(connection: sqlite3.Connection) -> set[int]:
-    return {row[0] for row in connection.execute("SELECT MAX(key) FROM detail_chunk GROUP BY (key >> 4) & 1048575")}
+def _newest_attributes(columns: Columns) -> NDArray[np.int64]:
+    """Return the places of the newest entry with attributes of each series."""
+    with_any = np.flatnonzero(columns[2] > 0)
+    order = with_any[np.lexsort((columns[1, with_any], columns[0, with_any]))]
+    newest = np.append(np.diff(columns[0, order]) != 0, [True])[: len(order)]
+    return np.compress(newest, order)
 
 
-def _referred(connection: sqlite3.Connection) -> tuple[set[int], set[int]]:
+def _forget_unused(connection: sqlite3.Connection, remaining: Iterable[Columns]) -> None:
     attributes: set[int] = set()
     causes: set[int] = set()
-    for (blob,) in connection.execute("SELECT blob FROM detail_chunk"):
-        if columns := chunks.decode_sound(blob):
-            attributes.update(columns[1].astype(np.int64).tolist())
-            causes.update(columns[2].astype(np.int64).tolist())
-    for attribute, cause in connection.execute(
+    for columns in remaining:
+        attributes.update(columns[2].tolist())
+        causes.update(columns[3].tolist())
+    for number, cause in connection.execute(
         "SELECT attributes, cause FROM live WHERE flag < ? AND (attributes IS NOT NULL OR cause IS NOT NULL)",
         (int(Flag.ATTRIBUTES),),
     ):
-        attributes.add(attribute)
+        attributes.add(number)
         causes.add(cause)
-    return attributes, causes
+    for table, used in (("attributes", attributes), ("cause", causes)):
+        gone = [row for row in connection.execute(f"SELECT id FROM {table}").fetchall() if row[0] not in used]
+        connection.executemany(f"DELETE FROM {table} WHERE id = ?", gone)

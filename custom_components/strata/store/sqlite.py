@@ -403,7 +403,7 @@ class SqliteStore:
             )
 
     def prune_details(self, before: Micros) -> int:
-        """Delete attributes and causes older than an instant; return the chunks deleted."""
+        """Delete attributes and causes older than an instant; return how many."""
         with in_store_words(self.path):
             self._dictionaries.forget()
             return details.prune(self._connection, before // RAW_SPAN * RAW_SPAN)

@@ -506,6 +506,7 @@ class TestDetails:
             ]
         )
         store.compact()
+        # The lamp's first attributes went: it has newer ones. The lock's are still in force.
         assert store.prune_details(NOON + DAY) == 1
         assert store.prune_details(NOON + DAY) == 0
         with store.reader() as reader:
@@ -692,10 +693,10 @@ def test_one_damaged_chunk_costs_one_hour_and_is_said_once(store, clock, caplog)
     clock.now = NOON + 3 * HOUR
     store.roll_up()
     connection = store._connection
-    for table in ("raw_chunk", "detail_chunk"):
+    for table, number in (("raw_chunk", kettle.id), ("detail_chunk", 0)):
         connection.execute(
             f"UPDATE {table} SET blob = zeroblob(30) WHERE key >> 24 = ? AND (key >> 4 & 1048575) = ?",
-            (NOON // HOUR + 1, kettle.id),
+            (NOON // HOUR + 1, number),
         )
     connection.execute("UPDATE hourly_chunk SET blob = CAST(x'04000000' || zeroblob(30) AS BLOB)")
     connection.execute("UPDATE forecast SET blob = zeroblob(30)")

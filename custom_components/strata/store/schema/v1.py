@@ -5,7 +5,7 @@ text, attributes, cause ── dictionaries: each distinct thing once
 run, resume ── when the home was watched, and from when a series held again
 live ── the newest rows, append only; compaction empties it into chunks
 raw_chunk, five_minute_chunk, hourly_chunk, daily_chunk, detail_chunk
-    key = period << 24 | series << 4 | kind; an ordinary rowid table, because long blobs in
+    key = period << 24 | series << 4 | kind (details: of all series); an ordinary rowid table, because long blobs in
     a WITHOUT ROWID table spill into overflow pages
 last ── the newest row of a series
 carry, base ── what was known of it up to where roll-ups have come, and where raw rows begin
