@@ -22,6 +22,7 @@ from .fetching import QUOTAS, Quotas
 from .ingest import Ingest
 from .issues import async_clear_all, async_clear_store_too_new, async_report_notice, async_report_store_too_new
 from .last_good import async_remove_last_good
+from .mirror_set import MirrorSet
 from .retention import Retention
 from .runtime import StrataConfigEntry, StrataData, ladder_of, supervise
 from .services import async_setup_services
@@ -57,6 +58,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
         worker=worker,
         ingest=Ingest(hass, worker, IngestFilter.from_options(entry.options)),
         source_set=SourceSet(hass, entry, worker),
+        mirror_set=MirrorSet(hass, entry, worker),
         store=StoreCoordinator(hass, entry, worker),
         options=entry.options,
         hub_device_id=device.id,
@@ -66,10 +68,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
         ],
     )
     # Should something below fail, nothing may go on into a closed store.
+    entry.async_on_unload(data.mirror_set.async_stop)
     entry.async_on_unload(data.source_set.async_stop)
     entry.async_on_unload(data.ingest.async_stop)
     data.ingest.async_start()
     await data.source_set.async_follow()
+    await data.mirror_set.async_follow()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_create_background_task(hass, data.store.async_refresh(), f"{DOMAIN} store size")
     _listen(hass, entry)
@@ -138,6 +142,7 @@ def _listen(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
     async def final_write(_event: Event) -> None:
         data.ingest.async_stop()
         await data.store.async_shutdown()
+        await data.mirror_set.async_stop()
         await data.worker.close()
 
     entry.async_on_unload(hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, home_changed))
@@ -154,6 +159,7 @@ async def _async_updated(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
         data.ingest.async_set_filter(IngestFilter.from_options(entry.options))
         data.worker.ladder = ladder_of(entry.options)
     await data.source_set.async_follow()
+    await data.mirror_set.async_follow()
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bool:
@@ -163,6 +169,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> b
     data = entry.runtime_data
     data.ingest.async_stop()
     await data.source_set.async_stop()
+    await data.mirror_set.async_stop()
     await data.store.async_shutdown()
     for task in data.tasks:
         task.cancel()

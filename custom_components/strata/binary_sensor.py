@@ -10,6 +10,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import SourceCoordinator
 from .entity import StrataMetricEntity, StrataSourceEntity
+from .mirror_coordinator import MirrorCoordinator
+from .mirror_entities import MirrorConnectedSensor
 from .ranking import RankedRole
 from .runtime import StrataConfigEntry
 from .source_set import Speaker, shown_metrics
@@ -35,7 +37,12 @@ async def async_setup_entry(
             return
         async_add_entities([*sensors, HealthySensor(entry, speaker)], config_subentry_id=speaker.subentry_id)
 
+    @callback
+    def add_mirror(mirror: MirrorCoordinator) -> None:
+        async_add_entities([MirrorConnectedSensor(entry, mirror)], config_subentry_id=mirror.subentry_id)
+
     entry.runtime_data.source_set.async_add_platform(add)
+    entry.runtime_data.mirror_set.async_add_platform(add_mirror)
 
 
 class MetricBinarySensor(StrataMetricEntity, BinarySensorEntity):

@@ -14,12 +14,32 @@ PLATFORMS: Final = (Platform.BINARY_SENSOR, Platform.SENSOR)
 TITLE: Final = "Strata"
 
 SUBENTRY_SOURCE: Final = "source"
+SUBENTRY_MIRROR: Final = "mirror"
 
 # A source subentry's data.
 CONF_ROLE: Final = "role"
 CONF_PROVIDER: Final = "provider"
 CONF_OPTIONS: Final = "options"
 CONF_RANK: Final = "rank"
+
+# A mirror subentry's data.
+CONF_URL: Final = "url"
+CONF_USERNAME: Final = "username"
+CONF_SECRET: Final = "secret"  # noqa: S105 - the name of a field
+CONF_ORG: Final = "org"
+CONF_VERIFY_SSL: Final = "verify_ssl"
+CONF_CONTENTS: Final = "contents"
+CONF_DATABASE: Final = "database"
+CONF_PER_TIER: Final = "per_tier"
+CONF_USE_EXISTING: Final = "use_existing"
+CONF_HISTORY: Final = "history"
+CONF_SERVER: Final = "server"
+CONF_VERSION: Final = "version"
+CONF_NATIVE_WRITE: Final = "native_write"
+CONF_CREATED: Final = "created"
+HISTORY_NOW: Final = "now"
+HISTORY_EVERYTHING: Final = "everything"
+HISTORIES: Final = (HISTORY_NOW, HISTORY_EVERYTHING)
 
 # The hub's options beside those of the ingest filter: days each tier is kept, by tier name.
 CONF_KEEP: Final = "keep"

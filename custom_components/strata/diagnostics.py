@@ -11,14 +11,15 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
 
-from .const import CONF_OPTIONS, CONF_PROVIDER, CONF_ROLE, DOMAIN
+from .const import CONF_OPTIONS, CONF_PROVIDER, CONF_ROLE, CONF_SECRET, CONF_USERNAME, DOMAIN, SUBENTRY_MIRROR
 from .coordinator import SourceCoordinator
 from .last_good import reading_as_json
+from .mirror_coordinator import MirrorCoordinator
 from .runtime import StrataConfigEntry, StrataData
 from .sources import role as role_of
 from .sources.base import ParamKind
 
-TO_REDACT = {CONF_LATITUDE, CONF_LONGITUDE}
+TO_REDACT = {CONF_LATITUDE, CONF_LONGITUDE, CONF_SECRET, CONF_USERNAME}
 
 
 async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: StrataConfigEntry) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def _running(data: StrataData) -> dict[str, Any]:
         },
         "ingest": data.ingest.counters,
         "sources": {subentry_id: _source(source) for subentry_id, source in data.sources.items()},
+        "mirrors": {subentry_id: _mirror(mirror) for subentry_id, mirror in data.mirror_set.running.items()},
         "ranked": {
             key: {
                 "sources": [source.subentry_id for source in role.sources],
@@ -58,6 +60,9 @@ async def async_get_device_diagnostics(
         for subentry_id, source in entry.runtime_data.sources.items():
             if (DOMAIN, subentry_id) in device.identifiers:
                 return _source(source)
+        for subentry_id, mirror in entry.runtime_data.mirror_set.running.items():
+            if (DOMAIN, subentry_id) in device.identifiers:
+                return _mirror(mirror)
     return await async_get_config_entry_diagnostics(hass, entry)
 
 
@@ -83,9 +88,26 @@ def _source(source: SourceCoordinator) -> dict[str, Any]:
     }
 
 
+def _mirror(mirror: MirrorCoordinator) -> dict[str, Any]:
+    progress = mirror.feed.progress()
+    return {
+        "title": mirror.title,
+        "connected": mirror.connected,
+        "failure": None if progress.trouble is None else str(progress.trouble),
+        "waiting": asdict(progress.waiting),
+        "lag_seconds": progress.lag,
+        "replays": progress.replays,
+        "replayed": progress.replayed,
+        "figures": mirror.figures.note(),
+    }
+
+
 def _subentry(subentry: dict[str, Any]) -> dict[str, Any]:
     """Return a subentry without the values of its secret parameters."""
     data = dict(subentry["data"])
+    if subentry["subentry_type"] == SUBENTRY_MIRROR:
+        mirrored: dict[str, Any] = async_redact_data({**subentry, "data": data}, TO_REDACT)
+        return mirrored
     options: Mapping[str, Any] = data.get(CONF_OPTIONS, {})
     secrets = _secret_keys(data.get(CONF_ROLE, ""), data.get(CONF_PROVIDER, ""))
     data[CONF_OPTIONS] = {

@@ -10,13 +10,17 @@ import probatio
 
 from .const import SUBENTRY_SOURCE
 from .issues import UNAUTHORIZED
+from .mirror_issues import HELD
+
+
+_SHOWN = ("source", "mirror", "reason")
 
 
 class UnauthorizedRepairFlow(RepairsFlow):
-    """Leads from refused credentials into the form that changes them."""
+    """Leads from what a source or mirror refuses into the form that changes it."""
 
     def __init__(self, data: Mapping[str, str]) -> None:
-        """Take which source it is about."""
+        """Take which source or mirror it is about."""
         super().__init__()
         self._source = data
 
@@ -25,18 +29,18 @@ class UnauthorizedRepairFlow(RepairsFlow):
         return await self.async_step_confirm()
 
     async def async_step_confirm(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
-        """Open the source's form; the issue goes when a fetch succeeds."""
+        """Open its form; the issue goes when it works again."""
         if user_input is None:
             return self.async_show_form(
                 step_id="confirm",
                 data_schema=probatio.Schema({}),
-                description_placeholders={"source": self._source["source"]},
+                description_placeholders={key: self._source[key] for key in _SHOWN if key in self._source},
             )
         entry = self.hass.config_entries.async_get_entry(self._source["entry_id"])
         if entry is None or self._source["subentry_id"] not in entry.subentries:
             return self.async_abort(reason="source_removed")
         flow = await self.hass.config_entries.subentries.async_init(
-            (entry.entry_id, SUBENTRY_SOURCE),
+            (entry.entry_id, self._source.get("subentry_type", SUBENTRY_SOURCE)),
             context=SubentryFlowContext(source=SOURCE_RECONFIGURE, subentry_id=self._source["subentry_id"]),
         )
         return self.async_create_entry(data={}, next_flow=(FlowType.CONFIG_SUBENTRIES_FLOW, flow["flow_id"]))
@@ -46,6 +50,6 @@ async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
 ) -> RepairsFlow:
     """Return the flow that mends the issue."""
-    if issue_id.startswith(f"{UNAUTHORIZED}_"):
+    if issue_id.startswith((f"{UNAUTHORIZED}_", f"{HELD}_")):
         return UnauthorizedRepairFlow(cast("Mapping[str, str]", data))
     return ConfirmRepairFlow()

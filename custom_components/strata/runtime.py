@@ -15,6 +15,7 @@ from .store.tiers import DEFAULT_LADDER, Ladder
 if TYPE_CHECKING:
     from .coordinator import SourceCoordinator
     from .ingest import Ingest
+    from .mirror_set import MirrorSet
     from .source_set import SourceSet
     from .store.worker import StoreWorker
     from .store_coordinator import StoreCoordinator
@@ -33,6 +34,7 @@ class StrataData:
     worker: StoreWorker
     ingest: Ingest
     source_set: SourceSet
+    mirror_set: MirrorSet
     store: StoreCoordinator
     options: Mapping[str, Any]
     """The options in force."""

@@ -19,6 +19,8 @@ from homeassistant.util import dt as dt_util
 
 from .coordinator import SourceCoordinator
 from .entity import StrataHubEntity, StrataMetricEntity, StrataSourceEntity
+from .mirror_coordinator import MirrorCoordinator
+from .mirror_entities import MIRROR_SENSORS, MirrorSensor
 from .ranking import RankedRole
 from .runtime import StrataConfigEntry
 from .source_set import Speaker, shown_metrics
@@ -115,7 +117,13 @@ async def async_setup_entry(
         sensors.extend(SourceSensor(entry, speaker, description) for description in SOURCE_SENSORS)
         async_add_entities(sensors, config_subentry_id=speaker.subentry_id)
 
+    @callback
+    def add_mirror(mirror: MirrorCoordinator) -> None:
+        sensors = [MirrorSensor(entry, mirror, description) for description in MIRROR_SENSORS]
+        async_add_entities(sensors, config_subentry_id=mirror.subentry_id)
+
     entry.runtime_data.source_set.async_add_platform(add)
+    entry.runtime_data.mirror_set.async_add_platform(add_mirror)
 
 
 class MetricSensor(StrataMetricEntity, SensorEntity):

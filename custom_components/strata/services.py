@@ -13,6 +13,7 @@ import probatio
 from .const import CONF_ROLE, DOMAIN
 from .coordinator import SourceCoordinator
 from .core.model import Forecast, to_micros
+from .mirror_services import async_setup_mirror_services
 from .runtime import StrataConfigEntry
 from .sources import ROLES
 from .store.base import StoreError
@@ -65,6 +66,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     hass.services.async_register(
         DOMAIN, SERVICE_GET_FORECAST, _async_get_forecast, GET_FORECAST_SCHEMA, SupportsResponse.ONLY
     )
+    async_setup_mirror_services(hass)
 
 
 def _entry(call: ServiceCall) -> StrataConfigEntry:

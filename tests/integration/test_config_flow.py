@@ -26,7 +26,10 @@ async def test_hub_asks_nothing_and_leads_to_the_first_source(home: HomeAssistan
     assert kind == "config_subentries_flow"
     source = home.config_entries.subentries.async_get(flow_id)
     assert (source["handler"], source["step_id"]) == ((entry.entry_id, "source"), "user")
-    assert entry.supported_subentry_types == {"source": {"supports_reconfigure": True}}
+    assert entry.supported_subentry_types == {
+        "source": {"supports_reconfigure": True},
+        "mirror": {"supports_reconfigure": True},
+    }
     await home.config_entries.async_unload(entry.entry_id)
 
 

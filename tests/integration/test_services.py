@@ -33,7 +33,12 @@ async def ask(hass: HomeAssistant, action: str, context: Context | None = None, 
 async def test_actions_are_there_without_the_hub(home: HomeAssistant, start_hub: StartHub) -> None:
     entry = await start_hub()
     await home.config_entries.async_unload(entry.entry_id)
-    assert set(home.services.async_services()[DOMAIN]) == {"downsample", "get_current", "get_forecast"}
+    assert set(home.services.async_services()[DOMAIN]) == {
+        "downsample",
+        "get_current",
+        "get_forecast",
+        "replay_mirror",
+    }
     for action, data in (
         ("downsample", {"tier": "raw"}),
         ("get_current", {}),

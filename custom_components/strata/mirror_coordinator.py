@@ -1,0 +1,208 @@
+"""One running mirror: its feed, its place in the hub's life, and what is shown of it."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, override
+
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
+from homeassistant.util import dt as dt_util
+
+from .const import (
+    CONF_CONTENTS,
+    CONF_DATABASE,
+    CONF_HISTORY,
+    CONF_NATIVE_WRITE,
+    CONF_ORG,
+    CONF_PER_TIER,
+    CONF_SECRET,
+    CONF_SERVER,
+    CONF_URL,
+    CONF_USERNAME,
+    CONF_VERIFY_SSL,
+    DOMAIN,
+    HISTORY_EVERYTHING,
+    LOGGER,
+)
+from .core.model import Micros, Series, to_micros
+from .mirror.feed import MirrorFeed, Progress
+from .mirror.figures import Figures, MirrorNotice, NoticeKind
+from .mirror.influx import Connection, InfluxClient
+from .mirror.parcels import Plan
+from .mirror.selection import Content, Layout
+from .mirror.servers import server_kind
+from .mirror_issues import async_clear_mirror_held, async_report_backlog_full, async_report_mirror_held
+from .runtime import StrataConfigEntry, supervise
+from .sources import ROLES
+from .store.base import StoreError
+from .store.worker import StoreWorker
+
+INTERVAL = timedelta(seconds=30)
+
+
+def connection_of(data: Mapping[str, Any]) -> Connection:
+    """Return where a mirror's subentry data leads to."""
+    return Connection(
+        url=data[CONF_URL],
+        username=data.get(CONF_USERNAME, ""),
+        secret=data.get(CONF_SECRET, ""),
+        org=data.get(CONF_ORG, ""),
+        native_write=data.get(CONF_NATIVE_WRITE, False),
+    )
+
+
+def contents_of(data: Mapping[str, Any]) -> frozenset[Content]:
+    """Return what a mirror's subentry data asks for."""
+    return frozenset(Content(content) for content in data[CONF_CONTENTS])
+
+
+def layout_of(data: Mapping[str, Any]) -> Layout:
+    """Return into which databases a mirror's subentry data spreads it."""
+    return Layout(base=data[CONF_DATABASE], per_tier=data.get(CONF_PER_TIER, True))
+
+
+def _offset_fields() -> dict[tuple[str, str], str]:
+    return {
+        (stored.measurement, stored.field): stored.offset_field
+        for role in ROLES
+        for stored in role.forecasts
+        if stored.offset_field is not None
+    }
+
+
+def series_by_id(worker: StoreWorker) -> Callable[[int], Series | None]:
+    """Return what finds a series by its number; safe to call from any thread."""
+    known: dict[int, Series] = {}
+
+    def find(number: int) -> Series | None:
+        series = known.get(number)
+        # A store that was started anew numbers its series anew.
+        if series is None or series.id != number:
+            known.clear()
+            known.update((each.id, each) for each in worker.all_series() if each.id is not None)
+            series = known.get(number)
+        return series
+
+    return find
+
+
+class MirrorCoordinator(DataUpdateCoordinator[Progress]):
+    """Runs the mirror of one subentry; what it shows is looked at from time to time."""
+
+    config_entry: StrataConfigEntry
+
+    def __init__(
+        self, hass: HomeAssistant, entry: StrataConfigEntry, subentry: ConfigSubentry, worker: StoreWorker
+    ) -> None:
+        """Prepare; `async_start` begins.
+
+        Raises:
+            KeyError: this version does not know the kind of server.
+        """
+        super().__init__(hass, LOGGER, config_entry=entry, name=subentry.title, update_interval=INTERVAL)
+        self.subentry = subentry
+        self.configuration = (subentry.title, dict(subentry.data))
+        self._worker = worker
+        self._task: asyncio.Task[None] | None = None
+        data = subentry.data
+        client = InfluxClient(async_get_clientsession(hass, data.get(CONF_VERIFY_SSL, True)), connection_of(data))
+        plan = Plan(
+            contents_of(data),
+            layout_of(data),
+            worker.ladder,
+            series_by_id(worker),
+            _offset_fields(),
+            server_kind(data[CONF_SERVER]).strings,
+        )
+        self.feed = MirrorFeed(subentry.subentry_id, worker, client, plan, listener=self._notice, now=_now)
+        self.data = self.feed.progress()
+
+    @property
+    def subentry_id(self) -> str:
+        """What the mirror is known by."""
+        return self.subentry.subentry_id
+
+    @property
+    def title(self) -> str:
+        """What the user calls it."""
+        return self.subentry.title
+
+    @property
+    def figures(self) -> Figures:
+        """What it has counted."""
+        return self.feed.figures
+
+    @property
+    def connected(self) -> bool:
+        """Whether points arrive."""
+        return self.feed.progress().trouble is None
+
+    async def async_start(self) -> None:
+        """Take up where the mirror was and follow the store from there.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        since = 0 if self.subentry.data.get(CONF_HISTORY) == HISTORY_EVERYTHING else None
+        await self.feed.open(since=since)
+        self._task = self.config_entry.async_create_background_task(
+            self.hass, supervise(f"mirror {self.title}", self.feed.run), f"{DOMAIN} mirror {self.subentry_id}"
+        )
+
+    async def async_stop(self, *, forget: bool = False) -> None:
+        """End, and keep the place; with `forget` the mirror is gone for good."""
+        await self.async_shutdown()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+        if not forget:
+            await self.feed.close()
+            return
+        async_clear_mirror_held(self.hass, self.subentry_id)
+        try:
+            await self.feed.forget()
+        except StoreError as error:
+            LOGGER.warning("The place of the mirror %s could not be removed from the store: %s", self.title, error)
+
+    @override
+    async def _async_update_data(self) -> Progress:
+        return self.feed.progress()
+
+    @callback
+    def _notice(self, notice: MirrorNotice) -> None:
+        {
+            NoticeKind.FAILING: self._failing,
+            NoticeKind.HELD: self._held,
+            NoticeKind.RECOVERED: self._recovered,
+            NoticeKind.BACKLOG_FULL: self._backlog_full,
+            NoticeKind.QUARANTINED: self._quarantined,
+        }[notice.kind](notice)
+        self.async_set_updated_data(self.feed.progress())
+
+    def _failing(self, notice: MirrorNotice) -> None:
+        LOGGER.warning("The mirror %s cannot be reached; points wait in the store: %s", self.title, notice.detail)
+
+    def _held(self, notice: MirrorNotice) -> None:
+        LOGGER.warning("The mirror %s refuses points, which wait in the store: %s", self.title, notice.detail)
+        async_report_mirror_held(self.hass, self.config_entry.entry_id, self.subentry, notice)
+
+    def _recovered(self, notice: MirrorNotice) -> None:
+        LOGGER.info("The mirror %s takes points again", self.title)
+        async_clear_mirror_held(self.hass, self.subentry_id)
+
+    def _backlog_full(self, notice: MirrorNotice) -> None:
+        LOGGER.error(
+            "The backlog of the mirror %s is full; its oldest %s rows were given up", self.title, notice.detail
+        )
+        async_report_backlog_full(self.hass, self.subentry, notice)
+
+    def _quarantined(self, notice: MirrorNotice) -> None:
+        LOGGER.warning("The mirror %s does not take some lines, which are set aside: %s", self.title, notice.detail)
+
+
+def _now() -> Micros:
+    return to_micros(dt_util.utcnow())
