@@ -24,7 +24,7 @@ from .core.states import GAP_STATES
 
 PASSWORD_DOMAINS = frozenset({"input_text", "text"})
 SLICE = 200
-"""Entities looked at in one go at the start: some milliseconds on a small machine."""
+"""Entities looked at in one go where all are: some milliseconds on a small machine."""
 _NONE_UNRECORDED: frozenset[str] = frozenset()
 _DEVICE_CHANGES = frozenset({"area_id", "labels"})
 
@@ -57,7 +57,8 @@ class Ingest:
         self._entities: dict[str, _Entity] = {}
         self._counters: Counter[Outcome] = Counter(dict.fromkeys(Outcome, 0))
         self._unsubscribe: list[Callable[[], None]] = []
-        self._next_slice: asyncio.Handle | None = None
+        self._next_slices: dict[Callable[[str], None], asyncio.Handle] = {}
+        """By work that is done a slice at a time: its next slice."""
 
     @property
     def counters(self) -> dict[str, int]:
@@ -73,16 +74,16 @@ class Ingest:
             listen(er.EVENT_ENTITY_REGISTRY_UPDATED, self._entity_registry_updated),
             listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, self._device_registry_updated),
         ]
-        self._catch_up(self._hass.states.async_entity_ids())
+        self._in_slices(self._catch_up, self._hass.states.async_entity_ids())
 
     @callback
     def async_stop(self) -> None:
         """Stop listening. The store knows when a run ends, so open values need no row."""
         while self._unsubscribe:
             self._unsubscribe.pop()()
-        if self._next_slice is not None:
-            self._next_slice.cancel()
-            self._next_slice = None
+        for handle in self._next_slices.values():
+            handle.cancel()
+        self._next_slices.clear()
         self._entities.clear()
 
     @callback
@@ -93,8 +94,7 @@ class Ingest:
         the state they have.
         """
         self._filter = ingest_filter
-        for entity_id in list(self._entities):
-            self._reconsider(entity_id)
+        self._in_slices(self._reconsider, list(self._entities))
 
     @callback
     def _state_changed(self, event: Event[EventStateChangedData]) -> None:
@@ -106,13 +106,19 @@ class Ingest:
             cause = Cause(event.context.id, event.context.parent_id, event.context.user_id)
             self._counters[entity.series.gap(round(event.time_fired_timestamp * MICROS_PER_SECOND), cause)] += 1
 
-    def _catch_up(self, waiting: list[str]) -> None:
-        """Record the states that were there before us, a slice at a time: a home may have thousands."""
+    def _in_slices(self, work: Callable[[str], None], waiting: list[str]) -> None:
+        """Do `work` for each entity, a slice at a time: a home may have thousands. What was left of it begins anew."""
+        if (under_way := self._next_slices.pop(work, None)) is not None:
+            under_way.cancel()
         for entity_id in waiting[:SLICE]:
-            if (state := self._hass.states.get(entity_id)) is not None and entity_id not in self._entities:
-                self._record(state)
-        rest = waiting[SLICE:]
-        self._next_slice = self._hass.loop.call_soon(self._catch_up, rest) if rest else None
+            work(entity_id)
+        if rest := waiting[SLICE:]:
+            self._next_slices[work] = self._hass.loop.call_soon(self._in_slices, work, rest)
+
+    def _catch_up(self, entity_id: str) -> None:
+        """Record a state that was there before us."""
+        if (state := self._hass.states.get(entity_id)) is not None and entity_id not in self._entities:
+            self._record(state)
 
     def _record(self, state: State) -> None:
         entity = self._entities.get(state.entity_id) or self._meet(state)

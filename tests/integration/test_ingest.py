@@ -507,3 +507,23 @@ async def test_from_the_bus_into_the_file_and_over_a_restart(
     assert [(time, flag) for time, _, flag in await worker.read(rows("climate.hall"))] == [(0, Flag.OK), (5, Flag.GAP)]
     ingest.async_stop()
     await worker.close()
+
+
+async def test_new_filter_is_applied_a_slice_at_a_time(
+    hass: HomeAssistant, start: Callable[..., Ingest], store: RecordedRows
+) -> None:
+    ingest = start()
+    for number in range(SLICE + 1):
+        hass.states.async_set(f"light.number_{number}", "on")
+    before = len(store.rows)
+    ingest.async_set_filter(IngestFilter.from_options({"exclude_domains": ["light"]}))
+    assert len(store.rows) == before + SLICE, "the loop is free again before all are looked at"
+    # A second change meanwhile is the one that counts.
+    ingest.async_set_filter(IngestFilter.from_options({"exclude_entities": ["light.number_*"]}))
+    await hass.async_block_till_done()
+    assert [row.flag for row in store.rows[before:]] == [Flag.GAP] * (SLICE + 1)
+    ingest.async_set_filter(IngestFilter())
+    ingest.async_stop()
+    after = len(store.rows)
+    await hass.async_block_till_done()
+    assert len(store.rows) == after
