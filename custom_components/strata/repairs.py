@@ -12,7 +12,6 @@ from .const import SUBENTRY_SOURCE
 from .issues import UNAUTHORIZED
 from .mirror_issues import HELD
 
-
 _SHOWN = ("source", "mirror", "reason")
 
 
