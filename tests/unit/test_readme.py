@@ -34,7 +34,7 @@ from custom_components.strata.store.tiers import DEFAULT_LADDER
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "custom_components" / "strata"
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/store.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/store.md", "docs/mirror.md")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 STORE = (ROOT / "docs" / "store.md").read_text(encoding="utf-8")
 TEXTS: dict[str, Any] = json.loads((PACKAGE / "translations" / "en.json").read_text(encoding="utf-8"))
@@ -227,7 +227,7 @@ def _keys(value: object) -> Iterator[str]:
 
 
 def test_answers_have_the_keys_the_code_gives() -> None:
-    code = (PACKAGE / "services.py").read_text(encoding="utf-8")
+    code = "".join((PACKAGE / name).read_text(encoding="utf-8") for name in ("services.py", "mirror_services.py"))
     fields = {field.name for role in ROLES for field in role.fields}
     answers = [yaml.safe_load(block) for block in _blocks(README, "yaml") if block.startswith("# answer")]
     assert len(answers) == len(ACTIONS)
