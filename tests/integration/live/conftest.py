@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tests.integration.live.person import Person
 
+pytest.register_assert_rewrite("tests.integration.live.answers")
+
 SCREEN: ViewportSize = {"width": 1280, "height": 900}
 
 
@@ -62,7 +64,9 @@ def home(running_home: LiveHome, market: Market) -> LiveHome:
 
 
 @pytest.fixture
-def person(home: LiveHome, full_part: Callable[[str], Path], tmp_path: Path) -> Generator[Person]:
+def person(
+    home: LiveHome, full_part: Callable[[str], Path], tmp_path: Path, request: pytest.FixtureRequest
+) -> Generator[Person]:
     """Somebody at a browser; the pictures they take are kept in STRATA_SCREENSHOTS where that names a folder."""
     program = full_part("browser")
     # Only scripts/setup --full installs it.
@@ -70,7 +74,7 @@ def person(home: LiveHome, full_part: Callable[[str], Path], tmp_path: Path) -> 
 
     from tests.integration.live.person import Person
 
-    screenshots = Path(os.environ.get("STRATA_SCREENSHOTS") or tmp_path / "screenshots")
+    screenshots = Path(os.environ.get("STRATA_SCREENSHOTS") or tmp_path / "screenshots") / request.node.name
     screenshots.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic"]

@@ -42,7 +42,8 @@ BOOT_LIMIT, STOP_LIMIT, WAIT_LIMIT = 60.0, 30.0, 15.0
 """Seconds."""
 
 COMPLAINTS = re.compile(
-    r"Detected (that custom integration|code that|blocking call)|(WARNING|ERROR|CRITICAL) .*\[custom_components\.strata\b"
+    r"Detected (that custom integration|code that|blocking call)"
+    r"|(WARNING|ERROR|CRITICAL) .*\[custom_components\.strata\b"
     r"|Exception in |Error doing job|never awaited|deprecated .*\bstrata\b|\bstrata\b.* deprecated"
 )
 """What loop protection, deprecation reports, lost exceptions and our own complaints look like in the log."""
