@@ -164,7 +164,7 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
     async def _async_update_data(self) -> Reading | None:
         at, began = dt_util.utcnow(), monotonic()
         try:
-            reading = await async_fetch(self.hass, self.role, self.provider, self.requests.append)
+            reading = await async_fetch(self.hass, self.role, self.provider, self._called)
         except SourceError as error:
             if self._shutdown_requested:
                 return self.data
@@ -172,6 +172,11 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         if self._shutdown_requested:
             return self.data
         return self._succeeded(reading, at, monotonic() - began)
+
+    @callback
+    def _called(self, call: Call) -> None:
+        self.requests.append(call)
+        LOGGER.debug("%s asked %s%s: %s in %.2f s", self.title, call.host, call.path, call.status, call.seconds)
 
     def _succeeded(self, reading: Reading, at: datetime, seconds: float) -> Reading:
         self.health.add(Fetch(at, seconds, OK))

@@ -109,12 +109,13 @@ async def async_fetch(
     """Return the provider's present reading.
 
     Raises:
-        SourceError: one of its subclasses, by what went wrong.
+        SourceError: one of its subclasses, by what went wrong; SourceNoData too where the newest value is
+            so old that its role does not serve it.
     """
     context = open_context(hass, role, provider, on_call)
     try:
         async with asyncio.timeout(FETCH_TIMEOUT):
-            return await provider.fetch(context)
+            reading = await provider.fetch(context)
     except SourceError:
         raise
     except TimeoutError as error:
@@ -124,3 +125,7 @@ async def async_fetch(
     finally:
         if provider.quota is not None:
             hass.data[QUOTAS].async_save_later()
+    lifetime = role.good_for(reading)
+    if lifetime is not None and reading.observed_at + lifetime <= dt_util.utcnow():
+        raise SourceNoData(f"its newest value is for {dt_util.as_utc(reading.observed_at):%Y-%m-%d %H:%M} UTC")
+    return reading

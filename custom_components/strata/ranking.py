@@ -39,8 +39,14 @@ class RankedRole:
 
     @property
     def speaker(self) -> SourceCoordinator | None:
-        """The first source by rank that has a good reading, or None."""
-        return next((source for source in self.sources if source.snapshot() is not None), None)
+        """The first source by rank that has a good reading, or None.
+
+        Only sources with the unit of the first one speak: a price must not turn into one of another currency
+        under an automation that compares it.
+        """
+        units = [source.reading.unit for source in self.sources if source.reading]
+        good = (source for source in self.sources if source.snapshot() is not None)
+        return next((source for source in good if source.reading and source.reading.unit == units[0]), None)
 
     @property
     def reading(self) -> Reading | None:

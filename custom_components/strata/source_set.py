@@ -5,18 +5,18 @@ from collections.abc import Callable, Iterable
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import Platform
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.entity_platform import async_get_platforms
 
-from .const import CONF_PROVIDER, CONF_ROLE, DOMAIN, LOGGER, SUBENTRY_SOURCE
+from .const import CONF_OPTIONS, CONF_PROVIDER, CONF_ROLE, DOMAIN, LOGGER, SUBENTRY_SOURCE
 from .coordinator import SourceCoordinator
 from .entity import StrataSourceEntity, owner_id, ranked_identifier
 from .issues import async_clear_source_issues, async_report_unknown_source
 from .ranking import RankedRole
 from .runtime import StrataConfigEntry
 from .sources import role as role_of
-from .sources.base import Metric
+from .sources.base import Metric, ParamKind, source_id
 from .store.worker import StoreWorker
 
 type Speaker = SourceCoordinator | RankedRole
@@ -43,6 +43,7 @@ class SourceSet:
         self._stopped = False
         self.running: dict[str, SourceCoordinator] = {}
         self.ranked: dict[str, RankedRole] = {}
+        entry.async_on_unload(hass.bus.async_listen(er.EVENT_ENTITY_REGISTRY_UPDATED, self._entity_updated))
 
     @callback
     def async_add_platform(self, add: AddSpeaker) -> None:
@@ -94,6 +95,28 @@ class SourceSet:
                 role.async_stop()
             for source in self.running.values():
                 await source.async_stop()
+
+    @callback
+    def _entity_updated(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
+        """Let sources follow an entity they read when it is given another id; the changed subentry says so to all."""
+        data = event.data
+        if data["action"] != "update" or (old := data.get("old_entity_id")) is None:
+            return
+        for source in [*self.running.values()]:
+            kept = source.provider.options
+            named = {param.key for param in source.provider.params if param.kind is ParamKind.ENTITY}
+            renamed = {key: data["entity_id"] for key in named if kept.get(key) == old}
+            if not renamed or (subentry := self._entry.subentries.get(source.subentry_id)) is None:
+                continue
+            options = {**kept, **renamed}
+            wanted = source_id(source.role, type(source.provider)(options))
+            taken = {other.unique_id for other in self._subentries()} - {subentry.unique_id}
+            self._hass.config_entries.async_update_subentry(
+                self._entry,
+                subentry,
+                data={**subentry.data, CONF_OPTIONS: options},
+                unique_id=subentry.unique_id if wanted in taken else wanted,
+            )
 
     def _subentries(self) -> list[ConfigSubentry]:
         return self._entry.get_subentries_of_type(SUBENTRY_SOURCE)

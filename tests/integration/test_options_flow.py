@@ -107,8 +107,11 @@ async def test_an_item_that_names_no_entity_is_refused(home: HomeAssistant, star
 
     result = dict(
         await home.config_entries.options.async_configure(
-            result["flow_id"], answers(include_entities=["light.hall", "light.kitchen"])
+            # Rows that were left empty say nothing.
+            result["flow_id"],
+            answers(include_entities=["light.hall", "", "light.kitchen"], include_domains=[" "]),
         )
     )
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert entry.options["include_entities"] == ["light.hall", "light.kitchen"]
+    assert "include_domains" not in entry.options

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.config_entries import ConfigSubentry
+from homeassistant.config_entries import ConfigSubentry, ConfigSubentryDataWithId
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
@@ -13,7 +13,7 @@ import pytest
 
 from custom_components.strata import async_remove_config_entry_device
 from custom_components.strata.const import DOMAIN
-from tests.integration.given import NOW, StartHub, entity_source, settle
+from tests.integration.given import NOW, StartHub, entity_source, price_source, settle
 
 ROLE = "sensor.carbon_intensity_carbon_intensity"
 UNIT = {"unit_of_measurement": "gCO2eq/kWh"}
@@ -152,3 +152,23 @@ async def test_entities_of_the_role_follow_what_its_sources_can_fill(home: HomeA
     assert home.states.get(renewable) is None
     assert home.states.get("sensor.grid_renewable_share") is None
     assert said(home) == ("100.0", "entity")
+
+
+async def test_no_source_of_another_currency_speaks_for_the_role(
+    home: HomeAssistant, start_hub: StartHub, freezer: FrozenDateTimeFactory
+) -> None:
+    def prices_of(entity_id: str, rank: int) -> ConfigSubentryDataWithId:
+        source = price_source(entity_id, rank=rank, title=entity_id)
+        source["data"] = {**source["data"], "provider": "entity", "options": {"entity": entity_id}}
+        return source
+
+    home.states.async_set("sensor.crowns", "2.5", {"unit_of_measurement": "SEK/kWh"})
+    home.states.async_set("sensor.euros", "0.25", {"unit_of_measurement": "EUR/kWh"})
+    entry = await start_hub(prices_of("sensor.crowns", 1), prices_of("sensor.euros", 2))
+    await settle(home, entry)
+    role = entry.runtime_data.source_set.ranked["electricity_pricing"]
+    assert role.speaker is not None
+    assert role.speaker.title == "sensor.crowns"
+    freezer.tick(2 * 3600)
+    await entry.runtime_data.sources["prices_sensor.euros"].async_refresh()
+    assert role.speaker is None, "euros are no crowns"

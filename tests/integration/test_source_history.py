@@ -10,7 +10,7 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentryDataWithId
 from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
@@ -217,3 +217,36 @@ async def test_nothing_listens_on_when_setting_up_fails(home: HomeAssistant, sta
         entry = await start_hub()
     assert entry.state is ConfigEntryState.SETUP_ERROR
     assert home.bus.async_listeners().get(EVENT_STATE_CHANGED, 0) == before
+
+
+async def test_source_follows_an_entity_that_is_renamed(
+    home: HomeAssistant, start_hub: StartHub, entity_registry: er.EntityRegistry
+) -> None:
+    entity_registry.async_get_or_create("sensor", "grid", "carbon", suggested_object_id="grid_carbon")
+    home.states.async_set("sensor.grid_carbon", "230", CARBON_UNIT)
+    entry = await start_hub(entity_source())
+    await settle(home, entry)
+    # Whatever else changes about it is none of the source's business.
+    entity_registry.async_update_entity("sensor.grid_carbon", name="Grid")
+    entity_registry.async_update_entity("sensor.grid_carbon", new_entity_id="sensor.mains_carbon")
+    home.states.async_set("sensor.mains_carbon", "231", CARBON_UNIT)
+    await settle(home, entry)
+    assert home.states.get(GRID).state == "231.0"
+    (subentry,) = entry.subentries.values()
+    assert subentry.data["options"] == {"entity": "sensor.mains_carbon"}
+    assert (subentry.unique_id, subentry.title) == ("carbon_intensity:entity:sensor.mains_carbon", "Grid")
+
+
+async def test_value_too_old_to_be_served_is_no_data(
+    home: HomeAssistant, start_hub: StartHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    home.states.async_set("sensor.grid_carbon", "230", CARBON_UNIT)
+    entry = await start_hub(entity_source())
+    await settle(home, entry)
+    (source,) = entry.runtime_data.sources.values()
+    old = replace(source.reading, observed_at=NOW - 2 * HOUR)
+    with patch.object(source.provider, "fetch", AsyncMock(return_value=old)):
+        await source.async_refresh()
+    assert source.health.failure == "no_data"
+    assert "its newest value is for 2026-11-21 08:07 UTC" in caplog.text
+    assert home.states.get(GRID).state == "230.0", "the last good value is served"

@@ -112,7 +112,11 @@ def _flat(user_input: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options as they are kept: the filter's at the top, the keeps under one key."""
     options: dict[str, Any] = {}
     for name in SECTIONS:
-        options |= {key: value for key, value in user_input[name].items() if value != []}
+        for key, value in user_input[name].items():
+            # The form hands over the rows that were left empty too.
+            said = [item for item in value if item.strip()] if isinstance(value, list) else value
+            if said != []:
+                options[key] = said
     return {**options, CONF_KEEP: dict(user_input[CONF_KEEP])}
 
 

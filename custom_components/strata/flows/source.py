@@ -21,7 +21,7 @@ from ..fetching import SourceBroken, async_fetch, failure_key
 from ..home import home_of
 from ..recording import plausible
 from ..sources import ROLES, role as role_of
-from ..sources.base import Options, ParamKind, Provider, Reading, Role, Snapshot, SourceError
+from ..sources.base import Options, ParamKind, Provider, Reading, Role, Snapshot, SourceError, source_id
 from . import parameters
 
 LAST_RANK = 99
@@ -194,7 +194,7 @@ class SourceFlow(ConfigSubentryFlow):
 
     @property
     def _unique_id(self) -> str:
-        return f"{self._role.key}:{self._provider.key}:{self._provider.title()}"
+        return source_id(self._role, self._provider)
 
     def _siblings(self) -> list[ConfigSubentry]:
         current = self._current

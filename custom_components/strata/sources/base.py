@@ -330,3 +330,8 @@ class Role:
             if provider.key == key:
                 return provider
         raise KeyError(f"{self.key} has no provider {key!r}")
+
+
+def source_id(role: Role, provider: Provider) -> str:
+    """Return what tells a source from all others: its role, its provider, and what the provider is asked for."""
+    return f"{role.key}:{provider.key}:{provider.title()}"
