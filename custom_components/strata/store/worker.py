@@ -19,7 +19,6 @@ from ..core.model import (
     Forecast,
     Kind,
     Micros,
-    Row,
     Series,
     SeriesKey,
     from_micros,
@@ -38,6 +37,7 @@ from .base import (
 from .reader import StoreReader
 from .sqlite import SqliteStore, now_micros
 from .tiers import DEFAULT_LADDER, Ladder
+from .waiting import Newest, WaitingRows
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -75,9 +75,9 @@ class StoreWorker:
         self._store = SqliteStore(path, timezone=timezone, ladder=ladder, now=now)
         self._listener = listener
         self._now = now
-        self._waiting: list[Row] = []
+        self._waiting = WaitingRows()
         self._forecasts: list[tuple[str, SeriesKey, Forecast]] = []
-        self._last: dict[SeriesKey, Last] = {}
+        self._newest = Newest()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="strata-writer")
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="strata-reader")
         self._readers = threading.local()
@@ -157,9 +157,11 @@ class StoreWorker:
         return OpenReport(report.created, False, aside, report.last_alive, report.started)
 
     def _load_last(self) -> None:
-        by_id = {series.id: series.key for series in self._store.all_series()}
+        by_id = {series.id: series for series in self._store.all_series()}
         with self._store.reader() as reader:
-            self._last = {by_id[number]: last for number, last in reader.last().items() if number in by_id}
+            for number, last in reader.last().items():
+                if number in by_id:
+                    self._newest.set(by_id[number], last.time, last.value, last.text, last.flag)
 
     def series(
         self,
@@ -184,7 +186,7 @@ class StoreWorker:
 
     def last(self, series: Series) -> Last | None:
         """Return the newest value known of a series, from previous runs too."""
-        return self._last.get(series.key)
+        return self._newest.get(series)
 
     def put(
         self,
@@ -197,28 +199,25 @@ class StoreWorker:
         cause: Cause | None = None,
     ) -> None:
         """Take a row; it is stored with the next flush."""
-        counters = self._store.counters
-        self._waiting.append(Row(series, time, value, text, flag, attributes, cause))
-        counters.received += 1
-        if flag:
-            self._put_flagged(series, time, flag)
-        else:
-            self._last[series.key] = Last(time, value, text)
+        self._waiting.put(series, time, value, text, flag, attributes, cause)
+        self._store.counters.received += 1
+        if not flag:
+            self._newest.set(series, time, value, text)
+        elif flag is Flag.GAP:
+            self._newest.set_gap(series, time)
+        elif flag is Flag.RESUME:
+            self._newest.set_held(series)
+        elif flag is not Flag.DETAIL:
+            self._put_flagged(series, time, value, text, flag)
         if len(self._waiting) >= _FLUSH_ROWS:
             self._wake.set()
 
-    def _put_flagged(self, series: Series, moment: Micros, flag: Flag) -> None:
-        if flag in EXCLUDED_FLAGS or flag is Flag.STUCK:
+    def _put_flagged(self, series: Series, moment: Micros, value: float | None, text: str | None, flag: Flag) -> None:
+        if flag not in EXCLUDED_FLAGS:
+            self._newest.set(series, moment, value, text, flag)
+        if flag is not Flag.CYCLE:
             flagged = self._store.counters.flagged
             flagged[flag.name.lower()] = flagged.get(flag.name.lower(), 0) + 1
-        known = self._last.get(series.key)
-        if flag is Flag.GAP:
-            self._last[series.key] = Last(moment, known.value if known else None, known.text if known else None, flag)
-        elif flag is Flag.RESUME and known is not None:
-            self._last[series.key] = Last(known.time, known.value, known.text)
-        elif flag in {Flag.CYCLE, Flag.STUCK}:
-            row = self._waiting[-1]
-            self._last[series.key] = Last(moment, row.value, row.text, flag)
 
     def put_forecast(self, source: str, series_key: SeriesKey, forecast: Forecast) -> None:
         """Take a forecast as issued; it is stored with the next flush."""
@@ -263,20 +262,20 @@ class StoreWorker:
     async def flush(self) -> bool:
         """Store what waits; return whether everything is stored."""
         async with self._flushing:
-            waiting, self._waiting = self._waiting, []
+            waiting = self._waiting.take()
             foreseen, self._forecasts = self._forecasts, []
             writing = asyncio.ensure_future(self._on_writer(self._write, waiting, foreseen))
             try:
                 await asyncio.shield(writing)
             except StoreError as error:
-                self._waiting = waiting + self._waiting
+                self._waiting.put_back(waiting)
                 self._forecasts = foreseen + self._forecasts
                 await self._write_failed(error)
                 return False
             except asyncio.CancelledError:
                 # The thread goes on writing; the lock is kept until it is known how that ended.
                 if (await asyncio.wait([writing]))[0].pop().exception() is not None:
-                    self._waiting = waiting + self._waiting
+                    self._waiting.put_back(waiting)
                     self._forecasts = foreseen + self._forecasts
                 raise
         self._in_live += len(waiting)
@@ -286,7 +285,7 @@ class StoreWorker:
             self._listener(StoreNotice(NoticeKind.DISK_OK))
         return True
 
-    def _write(self, rows: list[Row], foreseen: Iterable[tuple[str, SeriesKey, Forecast]]) -> None:
+    def _write(self, rows: WaitingRows, foreseen: Iterable[tuple[str, SeriesKey, Forecast]]) -> None:
         self._store.write(rows, forecast=foreseen, heartbeat=self._now())
 
     async def _write_failed(self, error: StoreError) -> None:
@@ -301,7 +300,7 @@ class StoreWorker:
             _LOGGER.error("Rows wait in memory because the store cannot be written: %s", error)
         excess = len(self._waiting) - _WAITING_LIMIT
         if excess > 0:
-            del self._waiting[:excess]
+            self._waiting.drop_oldest(excess)
             self._store.counters.dropped += excess
             self._listener(StoreNotice(NoticeKind.ROWS_DROPPED, str(excess)))
 
