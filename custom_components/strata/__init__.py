@@ -20,7 +20,7 @@ from .core.model import Micros, to_micros
 from .entity import ranked_identifier
 from .fetching import QUOTAS, Quotas
 from .ingest import Ingest
-from .issues import async_clear_all, async_clear_store_too_new, async_report_notice, async_report_store_too_new
+from .issues import async_clear_all, async_clear_store_issues, async_report_notice, async_report_store_too_new
 from .last_good import async_remove_last_good
 from .mirror_set import MirrorSet
 from .retention import Retention
@@ -120,7 +120,7 @@ async def _open_store(hass: HomeAssistant, entry: StrataConfigEntry) -> StoreWor
             translation_key="store_failed",
             translation_placeholders={"reason": str(error)},
         ) from error
-    async_clear_store_too_new(hass)
+    async_clear_store_issues(hass)
     return worker
 
 

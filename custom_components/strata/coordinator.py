@@ -17,7 +17,7 @@ from homeassistant.util import dt as dt_util
 
 from .const import CONF_OPTIONS, CONF_PROVIDER, CONF_RANK, DOMAIN, LOGGER
 from .core.model import FieldValue
-from .fetching import SourceBroken, async_fetch, failure_key
+from .fetching import SourceBroken, async_fetch, failure_key, log_broken
 from .health import OK, Fetch, Health
 from .home import home_of
 from .issues import async_clear_source_issues, async_report_unauthorized
@@ -168,7 +168,8 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         except SourceError as error:
             if self._shutdown_requested:
                 return self.data
-            raise self._failed(error, at, monotonic() - began) from error
+            # Home Assistant logs the whole chain at DEBUG, and what a library says may quote a secret.
+            raise self._failed(error, at, monotonic() - began) from None
         if self._shutdown_requested:
             return self.data
         return self._succeeded(reading, at, monotonic() - began)
@@ -194,7 +195,7 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
     def _failed(self, error: SourceError, at: datetime, seconds: float) -> UpdateFailed:
         key = failure_key(error)
         if isinstance(error, SourceBroken) and self.health.failure != key:
-            LOGGER.error("The provider of %s has an error", self.title, exc_info=error.__cause__)
+            log_broken(self.title, self.provider, error)
         self.health.add(Fetch(at, seconds, key, str(error)))
         if isinstance(error, SourceUnauthorized):
             async_report_unauthorized(self.hass, self.config_entry.entry_id, self.subentry)

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+import traceback
 from typing import Any, cast
+from urllib.parse import quote, quote_plus
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -86,10 +88,23 @@ class Quotas:
 QUOTAS: HassKey[Quotas] = HassKey(f"{DOMAIN}.quotas")
 
 
+def _secrets(provider: Provider) -> list[str]:
+    keys = [param.key for param in provider.params if param.kind is ParamKind.SECRET]
+    return [str(value) for key in keys if (value := provider.options.get(key))]
+
+
+def log_broken(name: str, provider: Provider, error: SourceBroken) -> None:
+    """Log an error in a provider with its traceback; what libraries say may quote a URL with a secret."""
+    trace = "".join(traceback.format_exception(error.__cause__)).rstrip()
+    for secret in _secrets(provider):
+        for written in (secret, quote(secret), quote_plus(secret)):
+            trace = trace.replace(written, "**REDACTED**")
+    LOGGER.error("The provider of %s has an error\n%s", name, trace)
+
+
 def open_context(hass: HomeAssistant, role: Role, provider: Provider, on_call: Callable[[Call], None]) -> Context:
     """Return what `provider` may see of the world; `on_call` is told of each request."""
     base_url = hass.data.get(BASE_URLS, {}).get(f"{role.key}.{provider.key}", provider.base_url)
-    secrets = [str(provider.options.get(param.key)) for param in provider.params if param.kind is ParamKind.SECRET]
     return HttpContext(
         async_get_clientsession(hass),
         base_url,
@@ -98,7 +113,7 @@ def open_context(hass: HomeAssistant, role: Role, provider: Provider, on_call: C
         now=dt_util.utcnow,
         book=hass.data[QUOTAS].book,
         quota=provider.quota,
-        key=" ".join(secrets),
+        key=" ".join(_secrets(provider)),
         on_call=on_call,
     )
 

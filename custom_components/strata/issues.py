@@ -61,9 +61,10 @@ def async_report_store_too_new(hass: HomeAssistant, detail: str) -> None:
 
 
 @callback
-def async_clear_store_too_new(hass: HomeAssistant) -> None:
-    """Take the issue back: the store could be opened."""
-    ir.async_delete_issue(hass, DOMAIN, STORE_TOO_NEW)
+def async_clear_store_issues(hass: HomeAssistant) -> None:
+    """Take back what was said of the store before it was opened now; what is still so is said again."""
+    for issue in (STORE_TOO_NEW, NoticeKind.DISK_FULL, NoticeKind.MAINTENANCE_FAILED):
+        ir.async_delete_issue(hass, DOMAIN, issue)
 
 
 @callback

@@ -399,15 +399,17 @@ async def test_error_in_a_provider_is_logged_once_with_its_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def broken(self: Keyed, context: object) -> None:
-        raise ZeroDivisionError
+        raise ZeroDivisionError("GET https://keyed.example/price?key=old-secret%2Band+more")
 
     monkeypatch.setattr(Keyed, "fetch", broken)
-    entry = await start_hub(keyed_source())
+    entry = await start_hub(keyed_source("old-secret+and more"))
     await settle(home, entry)
     await only_source(entry).async_refresh()
     assert only_source(entry).health.failure == "unknown"
-    traces = [record for record in caplog.records if record.levelno == logging.ERROR and record.exc_info]
-    assert [record.message for record in traces] == ["The provider of Keyed has an error"]
+    (trace,) = [record.message for record in caplog.records if "has an error" in record.message]
+    assert trace.startswith("The provider of Keyed has an error\nTraceback (most recent call last):\n")
+    assert trace.endswith("\nZeroDivisionError: GET https://keyed.example/price?key=**REDACTED**")
+    assert "old-secret" not in caplog.text
 
 
 async def test_provider_that_hangs_is_given_up(

@@ -148,6 +148,17 @@ async def test_store_that_cannot_be_opened_is_said(
     assert issue_registry.async_get_issue(DOMAIN, "store_too_new") is None
 
 
+async def test_issues_of_an_earlier_opening_go(
+    home: HomeAssistant, start_hub: StartHub, issue_registry: ir.IssueRegistry
+) -> None:
+    entry = await start_hub()
+    for kind in (NoticeKind.DISK_FULL, NoticeKind.MAINTENANCE_FAILED, NoticeKind.ROWS_DROPPED):
+        async_report_notice(home, StoreNotice(kind, "no room"))
+    await home.config_entries.async_reload(entry.entry_id)
+    # That values were lost stays true; the rest is said again if it is still so.
+    assert [issue for _, issue in issue_registry.issues] == [NoticeKind.ROWS_DROPPED]
+
+
 async def test_store_is_closed_when_setting_up_fails_after_it_was_opened(
     home: HomeAssistant, start_hub: StartHub
 ) -> None:

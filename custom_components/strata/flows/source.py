@@ -14,10 +14,9 @@ from ..const import (
     CONF_RANK,
     CONF_ROLE,
     DOMAIN,
-    LOGGER,
     SUBENTRY_SOURCE,
 )
-from ..fetching import SourceBroken, async_fetch, failure_key
+from ..fetching import SourceBroken, async_fetch, failure_key, log_broken
 from ..home import home_of
 from ..recording import plausible
 from ..sources import ROLES, role as role_of
@@ -108,7 +107,7 @@ class SourceFlow(ConfigSubentryFlow):
             reading = await async_fetch(self.hass, self._role, self._provider)
         except SourceError as error:
             if isinstance(error, SourceBroken):
-                LOGGER.error("The provider %s has an error", self._provider.key, exc_info=error.__cause__)
+                log_broken(self._provider.key, self._provider, error)
             errors["base"] = failure_key(error)
             placeholders["reason"] = str(error)
             return False
