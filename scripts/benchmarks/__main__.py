@@ -20,6 +20,7 @@ MEASUREMENTS: Mapping[str, str] = {
     "bulk_ingest": "1.4 M changes as fast as they go in",
     "kill": "kill -9 at 200 seeded instants",
     "loop_latency": "2,000 state changes/s in a real Home Assistant: what the event loop notices",
+    "mirror": "a mirror that catches up a day of 200,000 changes on a real InfluxDB",
     "add_source": "a source added while 500 changes/s arrive",
 }
 """Modules of this package that have `measure(Options) -> Iterable[Figure]`, in the order they run."""

@@ -59,6 +59,8 @@ class Delivery:
         self._listener = listener
         self._sleep = sleep
         self._jitter = random.Random()
+        self._troubled: set[object] = set()
+        """Sendings that wait for another try: recovered is only who has none of them."""
         self.trouble: MirrorError | None = None
         """Why points do not arrive now, None while they do."""
 
@@ -83,30 +85,37 @@ class Delivery:
 
     async def _persist(self, batch: Batch, before_retry: Callable[[], Awaitable[None]]) -> Accepted:
         """Write a batch until the server says something about the batch itself."""
-        failures = 0
-        while True:
-            try:
-                answer = await self._write(batch)
-            except (MirrorUnreachable, MirrorBusy, MirrorRefused) as error:
-                failures += 1
-                self._in_trouble(error)
-                await self._sleep(self._wait(failures, error))
-                await before_retry()
-                self._figures.retries += 1
-            else:
-                return answer
+        failures, sending = 0, object()
+        try:
+            while True:
+                try:
+                    return await self._write(batch, sending)
+                except (MirrorUnreachable, MirrorBusy, MirrorRefused) as error:
+                    failures += 1
+                    self._troubled.add(sending)
+                    self._in_trouble(error)
+                    await self._sleep(self._wait(failures, error))
+                    await before_retry()
+                    self._figures.retries += 1
+        finally:
+            self._troubled.discard(sending)
 
-    async def _write(self, batch: Batch) -> Accepted:
+    async def _write(self, batch: Batch, sending: object) -> Accepted:
         self._figures.requests += 1
         try:
             answer = await self._writer.write(batch.database, batch.body)
         except MirrorTooLarge, MirrorRejected:
-            self._figures.sent += len(batch.lines)
-            self._out_of_trouble()
+            self._answered(batch, sending)
             raise
-        self._figures.sent += len(batch.lines)
-        self._out_of_trouble()
+        self._answered(batch, sending)
         return answer
+
+    def _answered(self, batch: Batch, sending: object) -> None:
+        self._figures.sent += len(batch.lines)
+        self._troubled.discard(sending)
+        if self.trouble is not None and not self._troubled:
+            self.trouble = None
+            self._listener(MirrorNotice(NoticeKind.RECOVERED, ""))
 
     def _wait(self, failures: int, error: MirrorError) -> float:
         """Return the seconds to wait: 1 doubling to 60, spread so that several mirrors do not come at once."""
@@ -122,11 +131,6 @@ class Delivery:
                 self._listener(MirrorNotice(NoticeKind.HELD, str(error), error.refusal))
         elif before is None:
             self._listener(MirrorNotice(NoticeKind.FAILING, str(error)))
-
-    def _out_of_trouble(self) -> None:
-        if self.trouble is not None:
-            self.trouble = None
-            self._listener(MirrorNotice(NoticeKind.RECOVERED, ""))
 
     def _acknowledge(self, lines: int, taken: Accepted) -> None:
         figures = self._figures

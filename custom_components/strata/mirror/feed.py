@@ -1,7 +1,7 @@
 """A mirror at work: it follows the change feed with its own cursor, and replays ranges beside it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 import contextlib
 from dataclasses import asdict, dataclass, replace
 import logging
@@ -18,7 +18,7 @@ from ..store.tiers import DAY
 from .delivery import Abandoned, Delivery, Writer
 from .errors import MirrorError
 from .figures import Figures, MirrorNotice, NoticeKind
-from .parcels import FeedPlace, Parcel, Plan, Reading, Replay, replay_progress
+from .parcels import Batch, FeedPlace, Parcel, Plan, Reading, Replay, replay_progress
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ _SAVE_POINTS = 200_000
 """The place is saved this often: rarely enough to spare an SD card, because points sent twice do no harm."""
 _MOST_REPLAYS = 20
 _AHEAD = 40 * DAY
+_AT_ONCE = 2
 
 
 class MirroredStore(Protocol):
@@ -279,14 +280,29 @@ class MirrorFeed:
                 if not parcel.end:
                     ahead = asyncio.create_task(self._read(read, parcel.place))
                 self._count(parcel)
-                for batch in parcel.batches:
-                    await self._delivery.send(batch, before_retry)
+                await self._send(parcel.batches, before_retry)
                 if parcel.end:
                     return
                 await arrived(parcel.place)
         finally:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _send(self, batches: Sequence[Batch], before_retry: Callable[[], Awaitable[None]]) -> None:
+        """Send batches, two at a time: one is on its way while the server works on the other."""
+        turn = asyncio.Semaphore(_AT_ONCE)
+
+        async def send(batch: Batch) -> None:
+            async with turn:
+                await self._delivery.send(batch, before_retry)
+
+        tasks = [asyncio.create_task(send(batch)) for batch in batches]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read[P](self, read: Callable[[Reading, P], Parcel[P]], place: P) -> Parcel[P]:
         def visit(reader: StoreReader) -> Parcel[P]:
