@@ -13,6 +13,7 @@ import probatio
 from .const import CONF_ROLE, DOMAIN
 from .coordinator import SourceCoordinator
 from .core.model import Forecast, to_micros
+from .entity import ranked_identifier
 from .mirror_services import async_setup_mirror_services
 from .runtime import StrataConfigEntry
 from .sources import ROLES
@@ -199,13 +200,20 @@ def _find_forecast(call: ServiceCall) -> tuple[SourceCoordinator, str]:
     Raises:
         ServiceValidationError: there is none.
     """
-    data = _entry(call).runtime_data
+    entry = _entry(call)
+    data = entry.runtime_data
+    role: str = call.data.get(CONF_ROLE, "")
     if (name := call.data.get(ATTR_SOURCE)) is not None:
         for source in data.sources.values():
-            if name in (source.subentry_id, source.title, _device_id(call.hass, source)):
+            own = _device_id(call.hass, entry, (DOMAIN, source.subentry_id))
+            if name in (source.subentry_id, source.title, own):
                 return source, call.data.get(ATTR_FORECAST, source.role.main)
-        raise _refusal("no_such_source", source=name)
-    role: str = call.data[CONF_ROLE]
+        # The device of a role stands for whichever of its sources speaks.
+        roles = (
+            key for key in ROLE_KEYS if name == _device_id(call.hass, entry, ranked_identifier(entry.entry_id, key))
+        )
+        if (role := next(roles, "")) == "":
+            raise _refusal("no_such_source", source=name)
     sources = data.source_set.of_role(role)
     if not sources:
         raise _refusal("no_source_of_role", role=role)
@@ -218,10 +226,8 @@ def _foresees(source: SourceCoordinator, key: str) -> bool:
     return snapshot is not None and key in snapshot.reading.forecasts
 
 
-def _device_id(hass: HomeAssistant, source: SourceCoordinator) -> str | None:
-    device = dr.async_get(hass).async_get_device_by_identifier(
-        (DOMAIN, source.subentry_id), source.config_entry.entry_id
-    )
+def _device_id(hass: HomeAssistant, entry: StrataConfigEntry, identifier: tuple[str, str]) -> str | None:
+    device = dr.async_get(hass).async_get_device_by_identifier(identifier, entry.entry_id)
     return device.id if device else None
 
 

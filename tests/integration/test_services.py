@@ -118,6 +118,8 @@ async def test_source_may_be_named_by_title_id_or_device(
         assert (await ask(home, "get_forecast", source=name))["source"] == austria
     by_role = await ask(home, "get_forecast", role="electricity_pricing")
     assert by_role["title"] == "Energy-Charts DE-LU"
+    role = device_registry.async_get_device_by_identifier((DOMAIN, "hub_electricity_pricing"), entry.entry_id)
+    assert await ask(home, "get_forecast", source=role.id) == by_role
 
 
 async def test_forecast_of_a_role_is_that_of_the_first_source_that_has_it(
