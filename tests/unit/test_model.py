@@ -144,6 +144,8 @@ def test_what_is_stored_under_a_number_keeps_it() -> None:
         "HEARTBEAT": 7,
         "CYCLE": 8,
         "DETAIL": 9,
+        "ATTRIBUTES": 10,
+        "CAUSE": 11,
     }
     assert {kind.value for kind in Kind} == {"measurement", "meter", "on_off", "text"}
     assert {flag.name for flag in EXCLUDED_FLAGS} == {"SPIKE", "RESET", "IMPOSSIBLE"}
