@@ -14,6 +14,7 @@ from .home import DAY, Home, Micros
 from .ladder import run_ladder
 from .log_watch import LogWatch
 from .meter_days import history_report
+from .mirroring import is_there, mirror_everything
 from .outside import choices, look_at, prove_sources, prove_stored
 from .proof import (
     Truth,
@@ -138,7 +139,16 @@ class Demo:
         prove_last(worker, self._home, truth, findings)
         if is_history:
             self.report.history = history_report(self._home, truth, stored)
+        await self._mirror(replay)
         await self._climb_down(replay, truth)
+
+    async def _mirror(self, replay: Replay) -> None:
+        """Mirror everything, before the ladder takes away what the server is compared with."""
+        if not is_there():
+            self._say("no InfluxDB to mirror to: scripts/setup --full fetches one")
+            return
+        self._say("mirroring everything to a real InfluxDB")
+        self.report.mirror = await mirror_everything(replay.hass, self._folder, self._findings)
 
     async def _climb_down(self, replay: Replay, truth: Truth) -> None:
         """Run the ladder, and compare again what it has to leave."""

@@ -15,6 +15,7 @@ from custom_components.strata.store.base import Sizes
 from .findings import Findings
 from .home import Home
 from .ladder import LadderRun
+from .mirroring import MirrorSeen
 from .outside import SourceSeen
 
 WIDTH = 100
@@ -38,6 +39,7 @@ class Report:
     told: int = 0
     requests: int = 0
     ladder: LadderRun | None = None
+    mirror: MirrorSeen | None = None
     history: Mapping[str, object] | None = None
     seconds: float = 0.0
 
@@ -54,7 +56,7 @@ class Report:
             "tiers": _tiers_of(self.ladder.after) if self.ladder else {},
             "tiers_before_downsample": _tiers_of(self.ladder.before) if self.ladder else {},
             "downsample": self.ladder.as_json() if self.ladder else None,
-            "mirror": None,
+            "mirror": self.mirror.as_json() if self.mirror else None,
             "problems": self.findings.problems,
             "checks": self.findings.as_json(),
             "seconds": round(self.seconds, 1),
@@ -71,7 +73,7 @@ class Report:
     def as_text(self) -> str:
         """Return the summary, at most 100 columns wide."""
         width = min(WIDTH, max(60, shutil.get_terminal_size((WIDTH, 24)).columns))
-        lines = [*self._head(), *self._sources(), *self._tiers(), *self._history(), *self._checks()]
+        lines = [*self._head(), *self._sources(), *self._tiers(), *self._mirrored(), *self._history(), *self._checks()]
         return "\n".join(line if len(line) <= width else f"{line[: width - 1]}…" for line in lines)
 
     def _head(self) -> Iterator[str]:
@@ -112,6 +114,12 @@ class Report:
             f"  {done['raw_rows']:,} raw rows gave way to {done['hourly_rows']:,} hours, which"
             f" {done['daily_rows']:,} days stand for, in {done['seconds']:.2f} s"
         )
+
+    def _mirrored(self) -> Iterator[str]:
+        if self.mirror is not None:
+            seen = self.mirror
+            yield ""
+            yield f"Mirror on {seen.server}: {seen.acknowledged:,} of {seen.sent:,} sent points acknowledged"
 
     def _history(self) -> Iterator[str]:
         if self.history is None:

@@ -11,6 +11,8 @@ import urllib.request
 
 import pytest
 
+from scripts.demo_home.mirroring import is_there
+
 ROOT = Path(__file__).parents[2]
 REAL_METER = ROOT.parent / "shared" / "data" / "home-meter"
 
@@ -38,7 +40,12 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Comp
 def test_the_report_has_the_keys_others_rely_on(simulated: tuple[Any, dict[str, Any]]):
     _, report = simulated
     assert set(report["versions"]) == {"home_assistant", "python", "strata"}
-    assert report["mirror"] is None
+    if is_there():
+        assert set(report["mirror"]) == {"server", "sent", "acknowledged", "quarantined"}
+        assert report["mirror"]["acknowledged"] == report["mirror"]["sent"] > report["events"]["stored"]
+        assert report["mirror"]["quarantined"] == 0
+    else:
+        assert report["mirror"] is None
     assert report["problems"] == []
     assert {"raw", "hourly", "daily"} <= set(report["tiers"])
     assert all(tier["rows"] > 0 and tier["bytes"] > 0 for tier in report["tiers"].values())
@@ -148,7 +155,7 @@ def test_the_frontend_stays_up_until_interrupted(tmp_path: Path, socket_enabled:
         try:
             up = next((line for line in served.stdout if "is up on" in line), "")
             address, user, password = re.fullmatch(r".* (http://\S+)  user (\S+)  password (\S+)\n", up).groups()  # type: ignore[union-attr]
-            with urllib.request.urlopen(f"{address}/manifest.json", timeout=10) as answer:  # noqa: S310 - what the demo has just printed
+            with urllib.request.urlopen(f"{address}/manifest.json", timeout=10) as answer:
                 assert json.load(answer)["name"] == "Home Assistant"
             assert (user, len(password)) == ("demo", 12)
         finally:
