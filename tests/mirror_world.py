@@ -113,7 +113,7 @@ class RealServer:
             self._process = subprocess.Popen(self.command, stdout=log, stderr=log)
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}{self.ready}", timeout=2):  # noqa: S310
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}{self.ready}", timeout=2):
                 return
             time.sleep(0.05)
         raise AssertionError(f"{self.command[0]} did not start:\n{self.log.read_text()[-2000:]}")
@@ -145,8 +145,8 @@ class RealServer:
 
     def ask(self, path: str, parameters: Mapping[str, str], *, post: bool = False) -> str:
         query = urllib.parse.urlencode(parameters)
-        request = urllib.request.Request(f"{self.url}{path}?{query}", method="POST" if post else "GET")  # noqa: S310
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        request = urllib.request.Request(f"{self.url}{path}?{query}", method="POST" if post else "GET")
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.read().decode()
 
     def influxql(self, statement: str, database: str = "") -> list[dict[str, object]]:
@@ -157,7 +157,7 @@ class RealServer:
 
     def totals(self, database: str, field: str = "value", tag: str = "entity_id") -> dict[str, tuple[int, float]]:
         """Return count and sum of a field by tag, as the server adds them up."""
-        statement = f'SELECT COUNT("{field}"), SUM("{field}") FROM "home_assistant_events" GROUP BY "{tag}"'  # noqa: S608
+        statement = f'SELECT COUNT("{field}"), SUM("{field}") FROM "home_assistant_events" GROUP BY "{tag}"'
         return {
             series["tags"][tag]: (series["values"][0][1], series["values"][0][2])
             for series in self.influxql(statement, database)

@@ -14,7 +14,7 @@ import pytest
 from custom_components.strata.core.model import TimeRange
 from custom_components.strata.mirror.answer import Answer
 from custom_components.strata.mirror.check import CheckError, Problem, check
-from custom_components.strata.mirror.errors import MirrorQueryError, MirrorUnsupported
+from custom_components.strata.mirror.errors import MirrorBusy, MirrorQueryError, MirrorRefused, MirrorUnsupported
 from custom_components.strata.mirror.influx import Connection, InfluxClient, pack
 from custom_components.strata.mirror.selection import Database
 from custom_components.strata.mirror.servers import SERVERS, detect, server_kind
@@ -379,3 +379,72 @@ async def test_a_secret_that_a_server_repeats_is_not_passed_on(session, stub):
     with pytest.raises(Exception, match=re.escape("token *** is odd")):
         await InfluxClient(session, connection).query("SHOW DATABASES")
     assert TOKEN not in repr(connection)
+
+
+async def test_a_database_that_cannot_be_made_is_named(session, stub):
+    class Full(StubInfluxDB3):
+        async def create_database(self, request):
+            error = "Adding a new database would exceed limit of 5 databases"
+            return web.json_response({"error": error}, status=422)
+
+        async def list_databases(self, request):
+            return web.json_response({"error": "overloaded"}, status=503)
+
+        routes = StubInfluxDB3.routes | {("POST", "/api/v3/configure/database"): create_database}
+        unlisted = routes | {("GET", "/api/v3/configure/database"): list_databases}
+
+    full = Full()
+    assert await problem(session, await stub(full)) == (Problem.REJECTED, "strata_raw")
+    Full.routes = Full.unlisted
+    assert await problem(session, await stub(Full())) == (Problem.BUSY, "")
+
+
+async def test_what_victoria_metrics_refuses_is_an_error(session, stub):
+    class Metrics(StubServer):
+        status, text = 503, "busy"
+
+        async def ping(self, request):
+            return web.Response(status=204)
+
+        async def information(self, request):
+            return web.json_response({"status": "success", "data": {}})
+
+        async def refuse(self, request):
+            return web.Response(status=self.status, text=self.text)
+
+        routes = MappingProxyType(
+            {
+                ("GET", "/ping"): ping,
+                ("GET", "/api/v1/status/buildinfo"): information,
+                ("GET", "/api/v1/export"): refuse,
+                ("POST", "/api/v1/admin/tsdb/delete_series"): refuse,
+            }
+        )
+
+    busy = Metrics()
+    server = await detect(InfluxClient(session, await stub(busy, secret="", org="")))
+    assert server.key == "victoria_metrics"
+    with pytest.raises(MirrorBusy):
+        await server.value("db", "m", {"check": "x"})
+    with pytest.raises(MirrorBusy):
+        await server.delete_rows("db", "m", {"check": "x"})
+    busy.status, busy.text = 200, "no json"
+    with pytest.raises(MirrorQueryError, match="export"):
+        await server.value("db", "m", {"check": "x"})
+
+
+async def test_a_query_that_is_refused_is_an_error_of_its_kind(session, stub):
+    class Odd(StubInfluxDB2):
+        async def odd(self, request):
+            answer = {"results": [{"series": [{"columns": ["time", "last"], "values": [[0, None], [0, "text"]]}]}]}
+            return web.json_response(answer)
+
+        async def no_organisations(self, request):
+            return web.json_response({"orgs": []})
+
+        routes = StubInfluxDB2.routes | {("GET", "/query"): odd, ("GET", "/api/v2/orgs"): no_organisations}
+
+    server = await detect(InfluxClient(session, await stub(Odd())))
+    assert await server.value("db", "m", {"check": "x"}) is None
+    with pytest.raises(MirrorRefused, match="no organisation"):
+        await server.create(WEEK)

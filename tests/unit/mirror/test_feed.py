@@ -12,10 +12,11 @@ from custom_components.strata.core.model import Flag, Forecast, Kind, Row, Serie
 from custom_components.strata.mirror.delivery import Abandoned
 from custom_components.strata.mirror.errors import MirrorBusy, MirrorRefused, MirrorUnreachable, Obstacle, Refusal
 from custom_components.strata.mirror.feed import MirrorFeed
-from custom_components.strata.mirror.parcels import replay_progress
+from custom_components.strata.mirror.parcels import Replay, replay_progress
 from custom_components.strata.mirror.selection import Content
 from custom_components.strata.store.base import Cursor, StoreError
 from custom_components.strata.store.sqlite import SqliteStore
+from custom_components.strata.store.tiers import DEFAULT_LADDER
 from tests.mirror_world import DAY, HOUR, SECOND, START, DirectStore, busy_home, entity, plan_of
 from tests.unit.mirror.given import MemoryServer, Notices, Sleeps
 
@@ -570,3 +571,38 @@ async def test_the_place_is_saved_rarely_and_after_many_points(world):
     world.write(Row(kettle, START + 20, 1.0))
     await mirror.catch_up()
     assert saves == 1
+
+
+async def test_a_replay_of_roll_ups_only_leaves_rows_and_forecasts_out(world):
+    busy_home(world.store, events=600, entities=3, span=3 * HOUR)
+    world.store.write([], forecast=[("price", PRICE, forecast(START, 0.1))])
+    mirror = await world.started(plan=plan_of(world.store, frozenset({Content.HOURLY})))
+    mirror.replay(START, START + DAY)
+    await mirror.replay_first()
+    assert world.server.points.keys() == {"strata_hourly"}
+
+
+async def test_a_damaged_forecast_is_passed_over(world):
+    mirror = await world.started()
+    world.store.write([], forecast=[("price", PRICE, forecast(START, 0.1))])
+    world.store.write([], forecast=[("price", PRICE, forecast(START + HOUR, 0.2))])
+    world.store._connection.execute("UPDATE forecast SET blob = x'00' WHERE id = 1")
+    await mirror.catch_up()
+    assert world.server.values(tag="provider", field="price") == {"awattar": {START + HOUR: 0.2}}
+
+
+async def test_a_replay_of_a_few_series_among_many_goes_on_in_portions(world, monkeypatch):
+    monkeypatch.setattr("custom_components.strata.mirror.parcels._PARCEL_ROWS", 10)
+    truth = busy_home(world.store, events=600, entities=6, span=6 * HOUR)
+    wanted = frozenset(
+        series.id for series in world.store.all_series() if series.labels["entity_id"] < "sensor.power_3"
+    )
+    mirror = await world.started()
+    mirror.replay(START, START + DAY, wanted)
+    await mirror.replay_first()
+    assert world.server.values() == {name: values for name, values in truth.items() if name < "sensor.power_3"}
+    assert mirror.figures.requests > 10
+
+
+async def test_progress_of_a_replay_that_is_done_is_whole():
+    assert replay_progress(Replay(0, 1, None, 99), DEFAULT_LADDER) == 1.0
