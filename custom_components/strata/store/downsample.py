@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 import json
-import sqlite3
 import time
 
 import numpy as np
@@ -14,10 +13,11 @@ from ..core.rollup import Rollup
 from . import buckets, rows
 from .base import DownsampleReport, RawRows, StoreError
 from .connection import transaction
+from .job import StoreJob, set_watermark, watermark
 from .keys import key_range, key_series
 from .late import Settle
-from .roll_up import RollUp, SeriesById, load_carries, save_carries, set_watermark, watermark
-from .tiers import DAILY, DAY, FIVE_MINUTE, HOURLY, HOURLY_FROM, RAW, RAW_FROM, Ladder, Tier
+from .roll_up import RollUp, load_carries, save_carries
+from .tiers import DAILY, DAY, FIVE_MINUTE, HOURLY, HOURLY_FROM, RAW, RAW_FROM, Tier
 from .timeline import Carry, series_values
 
 _TOLERANCE = 1e-9
@@ -36,21 +36,8 @@ class _Tally:
     problems: list[str] = field(default_factory=list)
 
 
-class Downsample:
-    """Runs ladder steps on one store; used on the writer's thread only."""
-
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        ladder: Ladder,
-        timezone: str,
-        series: SeriesById,
-    ) -> None:
-        """Work on a store's connection."""
-        self._connection = connection
-        self._ladder = ladder
-        self._timezone = timezone
-        self._series = series
+class Downsample(StoreJob):
+    """Runs ladder steps on one store."""
 
     def run(self, tier: str, now: Micros, *, dry_run: bool = False) -> DownsampleReport:
         """Delete what is older than the tier keeps, after proving its roll-up.
@@ -135,7 +122,7 @@ class Downsample:
             return
         ends: list[tuple[int, Carry]] = []
         span = TimeRange(max(when.start, kept), when.end)
-        work = RollUp(self._connection, self._ladder, self._timezone, self._series)
+        work = self._like_this(RollUp)
         for _ in work.timelines(span, load_carries(self._connection, "base", self._series), ends):
             pass
         save_carries(self._connection, "base", self._series, ends)
@@ -143,7 +130,7 @@ class Downsample:
         self._connection.execute("DELETE FROM resume WHERE time < ?", (when.end,))
 
     def _settle(self) -> None:
-        Settle(self._connection, self._ladder, self._timezone, self._series).run()
+        self._like_this(Settle).run()
 
     def _coarser_rows(self, source: Tier, when: TimeRange) -> int:
         coarser = self._ladder[source.successor or ""]

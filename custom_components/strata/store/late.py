@@ -10,9 +10,10 @@ from ..core.rollup import Rollup
 from . import buckets, rows, runs
 from .base import RawRows
 from .connection import transaction
+from .job import StoreJob, watermark
 from .keys import KINDS, NO_KIND, chunk_key
-from .roll_up import SeriesById, days_of, load_carry, roll_tiers, save_carries, watermark
-from .tiers import DAILY, FIVE_MINUTE, HOURLY, HOURLY_FROM, RAW_FROM, Ladder
+from .roll_up import days_of, load_carry, roll_tiers, save_carries
+from .tiers import DAILY, FIVE_MINUTE, HOURLY, HOURLY_FROM, RAW_FROM
 from .timeline import Carry, Timeline, build, series_values
 
 
@@ -32,21 +33,8 @@ def hourly_border(connection: sqlite3.Connection, timezone: str) -> Micros | Non
     return kept if floor_day(timezone, kept) == kept else next_day(timezone, kept)
 
 
-class Settle:
-    """Rolls up again what late rows touch; used on the writer's thread only, after compaction."""
-
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        ladder: Ladder,
-        timezone: str,
-        series: SeriesById,
-    ) -> None:
-        """Work on a store's connection."""
-        self._connection = connection
-        self._ladder = ladder
-        self._timezone = timezone
-        self._series = series
+class Settle(StoreJob):
+    """Rolls up again what late rows touch; to be used after compaction."""
 
     def run(self) -> int:
         """Settle every series that has late rows, each in its own transaction; return how many."""

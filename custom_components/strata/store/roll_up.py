@@ -13,51 +13,18 @@ from ..core.rollup import Rollup, combine
 from . import buckets, rows, runs
 from .base import RollUpReport
 from .connection import transaction
+from .job import SeriesById, StoreJob, set_watermark, watermark
 from .keys import key_period
 from .tiers import DAILY, FIVE_MINUTE, HOURLY, Ladder
 from .timeline import Carry, Timeline, build
-
-type SeriesById = Mapping[int, Series]
 
 _HOURS_AT_ONCE = 24
 _DAYS_AT_ONCE = 31
 _FIVE_MINUTES = 300_000_000
 
 
-def watermark(connection: sqlite3.Connection, name: str) -> Micros | None:
-    """Return a watermark, None before there is one.
-
-    `hourly` and `daily` say up to when a tier is rolled up, `raw_from` and `hourly_from` from when
-    it is kept.
-    """
-    found = connection.execute("SELECT until FROM watermark WHERE tier = ?", (name,)).fetchone()
-    return None if found is None else int(found[0])
-
-
-def set_watermark(connection: sqlite3.Connection, name: str, until: Micros) -> None:
-    """Move a watermark forward; it never goes back."""
-    connection.execute(
-        "INSERT INTO watermark VALUES (?, ?) ON CONFLICT (tier) DO UPDATE SET until = MAX(until, excluded.until)",
-        (name, until),
-    )
-
-
-class RollUp:
-    """Rolls one store up; used on the writer's thread only."""
-
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        ladder: Ladder,
-        timezone: str,
-        series: SeriesById,
-    ) -> None:
-        """Work on a store's connection; `series` is the store's live mapping by id."""
-        self._connection = connection
-        self._ladder = ladder
-        self._timezone = timezone
-        self._series = series
-        self._written: dict[str, int] = {}
+class RollUp(StoreJob):
+    """Rolls one store up."""
 
     def run(self, now: Micros) -> RollUpReport:
         """Roll up every bucket that closed before `now`."""

@@ -27,6 +27,7 @@ from .base import (
 from .compact import compact
 from .connection import connect_writer, in_store_words, transaction
 from .downsample import Downsample
+from .job import watermark
 from .reader import StoreReader
 from .rows import RAW_SPAN
 from .tiers import DAILY, DAY, DEFAULT_LADDER, HOUR, HOURLY, Ladder
@@ -142,7 +143,7 @@ class SqliteStore:
         self._load_borders(connection)
 
     def _load_borders(self, connection: sqlite3.Connection) -> None:
-        self._rolled = roll_up.watermark(connection, HOURLY)
+        self._rolled = watermark(connection, HOURLY)
         self._raw_from = late.raw_border(connection, self.timezone)
         self._hourly_from = late.hourly_border(connection, self.timezone)
 

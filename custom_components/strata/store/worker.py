@@ -46,6 +46,7 @@ _FLUSH_ROWS = 2_000
 """As many waiting rows are flushed at once, so that no flush grows long."""
 _WAITING_LIMIT = 500_000
 """Rows kept in memory while the disk is full (about 100 MB); beyond it the oldest go."""
+_FORECASTS_LIMIT = 500
 _SETTLE_SECONDS = 20
 """How long after a bucket closed it is rolled up: late enough for the last flush of its rows."""
 _READERS = 2
@@ -222,6 +223,8 @@ class StoreWorker:
     def put_forecast(self, source: str, series_key: SeriesKey, forecast: Forecast) -> None:
         """Take a forecast as issued; it is stored with the next flush."""
         self._forecasts.append((source, series_key, forecast))
+        # Forecasts are as good as the newest: while the disk is full, old ones make way.
+        del self._forecasts[:-_FORECASTS_LIMIT]
 
     async def run(self) -> None:
         """Flush, compact and roll up until cancelled."""
@@ -372,7 +375,13 @@ class StoreWorker:
         await self._on_writer(end)
 
     async def write[T](self, work: Callable[[SqliteStore], T]) -> T:
-        """Run `work` with the store on the writer's thread."""
+        """Run `work` with the store on the writer's thread.
+
+        Raises:
+            StoreError: the store is closed, or what `work` raises.
+        """
+        if self._closed:
+            raise StoreError(f"{self._store.path.name} is closed")
         return await self._on_writer(work, self._store)
 
     async def read[T](self, work: Callable[[StoreReader], T]) -> T:

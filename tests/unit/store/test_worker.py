@@ -1,12 +1,13 @@
 """The store from the event loop: nothing waits, nothing is lost, trouble is announced."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import threading
 
 import pytest
 
-from custom_components.strata.core.model import Flag, Kind, SeriesKey, TimeRange
+from custom_components.strata.core.model import Flag, Forecast, Kind, SeriesKey, Slot, TimeRange
 from custom_components.strata.store import worker as worker_module
 from custom_components.strata.store.base import NoticeKind, StoreDamaged, StoreError, StoreFull
 from custom_components.strata.store.tiers import DEFAULT_LADDER
@@ -359,6 +360,25 @@ async def test_rows_of_a_cancelled_flush_that_fails_wait_on(worker, monkeypatch)
     assert worker.counters.waiting == 1
     assert await worker.flush()
     assert await values(worker) == [1.0]
+
+
+async def test_old_forecasts_make_way_while_they_cannot_be_stored(worker, monkeypatch):
+    monkeypatch.setattr(worker_module, "_FORECASTS_LIMIT", 2)
+    start = datetime(2026, 3, 10, tzinfo=UTC)
+    for hour in range(4):
+        slot = Slot(start, start + timedelta(hours=1), float(hour))
+        worker.put_forecast("a", KEY, Forecast("EUR/kWh", start + timedelta(hours=hour), (slot,)))
+    await worker.flush()
+    kept = await worker.read(lambda reader: reader.forecasts("a", limit=9))
+    assert [stored.forecast.slots[0].value for stored in kept] == [3.0, 2.0]
+
+
+async def test_a_closed_store_says_so(tmp_path, clock):
+    worker = StoreWorker(tmp_path / "strata.db", timezone="UTC", now=clock)
+    await worker.open()
+    await worker.close()
+    with pytest.raises(StoreError, match="closed"):
+        await worker.write(lambda store: store.roll_up())
 
 
 async def test_clock_and_ladder_can_change_while_it_runs(worker):
