@@ -448,3 +448,13 @@ async def test_a_query_that_is_refused_is_an_error_of_its_kind(session, stub):
     assert await server.value("db", "m", {"check": "x"}) is None
     with pytest.raises(MirrorRefused, match="no organisation"):
         await server.create(WEEK)
+
+
+async def test_a_token_that_may_write_and_not_read_is_found_out(session, stub):
+    class WriteOnly(StubInfluxDB2):
+        async def blind(self, request):
+            return web.json_response({"results": [{"statement_id": 0, "error": "database not found: strata_raw"}]})
+
+        routes = StubInfluxDB2.routes | {("GET", "/query"): blind}
+
+    assert await problem(session, await stub(WriteOnly())) == (Problem.NOT_READ_BACK, "strata_raw")

@@ -197,6 +197,9 @@ async def test_a_new_token_is_taken_over_and_an_empty_one_keeps_the_old(home, st
     result = dict(await flows.async_init((entry.entry_id, "mirror"), context=context))
     assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "reconfigure")
     assert TOKEN not in str([key.description for key in result["data_schema"].schema])
+    result = await go_on(home, result, {"url": "http://127.0.0.1:9", "org": ORG, "verify_ssl": True})
+    assert result["errors"] == {"base": "mirror_refused"}
+    assert TOKEN not in str([key.description for key in result["data_schema"].schema])
     result = await go_on(home, result, {"url": url, "org": ORG, "verify_ssl": True})
     assert result["step_id"] == "contents"
     assert "history" not in result["data_schema"].schema

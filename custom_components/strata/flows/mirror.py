@@ -70,7 +70,7 @@ class MirrorFlow(ConfigSubentryFlow):
         return self.async_show_form(
             step_id=self._first_step,
             data_schema=self.add_suggested_values_to_schema(
-                _connection_schema(), self._connection or self._shown_connection()
+                _connection_schema(), user_input or self._shown_connection()
             ),
             errors=errors,
             description_placeholders=placeholders,

@@ -13,6 +13,7 @@ from ..core.model import Micros, Point
 from .errors import (
     MirrorBusy,
     MirrorError,
+    MirrorQueryError,
     MirrorRefused,
     MirrorUnreachable,
     MirrorUnsupported,
@@ -199,8 +200,12 @@ async def _try(
         await server.client.write(database, body)
     for look in range(_LOOKS):
         await sleep(_BETWEEN_LOOKS if look else server.readable_after)
-        if await server.value(database, MEASUREMENT, tags) == value:
-            break
+        try:
+            if await server.value(database, MEASUREMENT, tags) == value:
+                break
+        except MirrorQueryError as error:
+            # Who may write and not read is told that there is no such database.
+            raise CheckError(Problem.NOT_READ_BACK, str(error), database) from error
     else:
         raise CheckError(Problem.NOT_READ_BACK, "the point that was written could not be read back", database)
     try:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import contextlib
 from dataclasses import asdict, dataclass, replace
 import logging
+import sqlite3
 from typing import Any, Protocol
 
 from ..core.model import Micros
@@ -12,6 +13,7 @@ from ..store import backlog
 from ..store.backlog import Backlog
 from ..store.base import Cursor, StoreError
 from ..store.connection import in_store_words
+from ..store.feed import load_cursor, newest
 from ..store.reader import StoreReader
 from ..store.sqlite import SqliteStore, now_micros
 from ..store.tiers import DAY
@@ -103,7 +105,7 @@ class MirrorFeed:
         Raises:
             StoreError: the store cannot be read or written.
         """
-        saved = await self._store.read(self._load)
+        saved = await self._ask(self._load)
         if saved is None:
             await self._begin(since)
             return
@@ -114,16 +116,15 @@ class MirrorFeed:
         if self._replays:
             self._replay_asked.set()
 
-    def _load(self, reader: StoreReader) -> tuple[Cursor, dict[str, Any]] | None:
-        cursor = reader.connection.execute("SELECT changes, live FROM cursor WHERE name = ?", (self.name,)).fetchone()
-        note = backlog.load_note(reader.connection, self.name)
-        return None if cursor is None else (Cursor(*cursor), note or {})
+    def _load(self, connection: sqlite3.Connection) -> tuple[Cursor, dict[str, Any]] | None:
+        cursor = load_cursor(connection, self.name)
+        return None if cursor is None else (cursor, backlog.load_note(connection, self.name) or {})
 
     async def _begin(self, since: Micros | None) -> None:
-        def newest(reader: StoreReader) -> FeedPlace:
-            return FeedPlace(reader.newest_cursor(), backlog.newest_forecast(reader.connection))
+        def newest_place(connection: sqlite3.Connection) -> FeedPlace:
+            return FeedPlace(newest(connection), backlog.newest_forecast(connection))
 
-        self._place = await self._store.read(newest)
+        self._place = await self._ask(newest_place)
         self.figures.complete_at = self._now()
         if since is not None:
             # Prices are stored ahead of their time.
@@ -226,7 +227,8 @@ class MirrorFeed:
             Abandoned: the backlog had to be cut meanwhile; call again.
             StoreError: the store cannot be read or written.
         """
-        if await self._store.read(self._begins_anew):
+        cursor = self._place.cursor
+        if await self._ask(lambda connection: backlog.begins_anew(connection, cursor)):
             _LOGGER.info("The store was started anew, and its mirror %s with it", self.name)
             self._place = FeedPlace()
 
@@ -238,9 +240,6 @@ class MirrorFeed:
         await self._pump(self._place, Reading.feed, arrived, self._bound_backlog)
         self.figures.complete_at = self._now()
         self._backlog_full = False
-
-    def _begins_anew(self, reader: StoreReader) -> bool:
-        return backlog.begins_anew(reader.connection, self._place.cursor)
 
     async def _idle(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -329,7 +328,20 @@ class MirrorFeed:
     async def _measure(self) -> None:
         self._measured = _monotonic()
         place, ladder = self._place, self.plan.ladder
-        self._backlog = await self._store.read(lambda reader: backlog.measure(reader.connection, ladder, place.cursor))
+        self._backlog = await self._ask(lambda connection: backlog.measure(connection, ladder, place.cursor))
+
+    async def _ask[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a query on a reading thread.
+
+        Raises:
+            StoreError: it failed.
+        """
+
+        def visit(reader: StoreReader) -> T:
+            with in_store_words(reader.path):
+                return work(reader.connection)
+
+        return await self._store.read(visit)
 
     async def _bound_backlog(self) -> None:
         """Cut what waits where it has grown too large.
@@ -345,7 +357,7 @@ class MirrorFeed:
             return
         limit = int(self._backlog_bytes * _BACKLOG_LEFT)
         cursor, ladder = self._place.cursor, self.plan.ladder
-        kept, dropped = await self._store.read(lambda reader: backlog.shorten(reader.connection, ladder, cursor, limit))
+        kept, dropped = await self._ask(lambda connection: backlog.shorten(connection, ladder, cursor, limit))
         self._place = replace(self._place, cursor=kept)
         self.figures.dropped += dropped.rows
         if not self._backlog_full:
