@@ -2,9 +2,11 @@
 
 A probe asks to be called every 5 ms and notes how late it was. Strata's hub is set up through its flow; for the runs
 without it the entry is unloaded. Each pair is one run without and one with; the figures are the medians of what is
-added over the pairs. The load itself (setting the states) is the same in both. Every 50,000 changes the store is
-compacted meanwhile, as in life. `influxdb` is Home Assistant's own integration, writing to a server in another
-process that keeps nothing.
+added over the pairs. The load itself (setting the states) is the same in both, and so is a listener that does nothing:
+Home Assistant makes an event of a change only when someone listens, as the recorder does in every home, and events and
+their contexts refer to each other, so it is the garbage collector that frees them, in pauses of its own. Every 50,000
+changes the store is compacted meanwhile, as in life. `influxdb` is Home Assistant's own integration, writing to a
+server in another process that keeps nothing.
 """
 
 import asyncio
@@ -17,7 +19,8 @@ from statistics import median
 import time
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant
+from homeassistant.const import EVENT_STATE_CHANGED
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 
 from custom_components.strata.store.sqlite import now_micros
 from scripts.benchmarks.figures import Figure, Options, percentile
@@ -29,7 +32,7 @@ _PROBE = 0.005
 
 
 @dataclass(frozen=True)
-class _Run:
+class Run:
     """One run; all times in seconds.
 
     How late the probe was, CPU per change of the loop's thread and of all threads, the longest pause of Python's
@@ -45,10 +48,12 @@ class _Run:
 
     @property
     def p99(self) -> float:
+        """How late the probe was at most 99 times of 100."""
         return percentile(self.late, 0.99)
 
     @property
     def worst(self) -> float:
+        """How late the probe was at worst."""
         return max(self.late)
 
 
@@ -79,35 +84,42 @@ def measure(options: Options) -> Iterator[Figure]:
     yield Figure("changes not stored once", abs(fired - stored), "", 0, note=f"{fired} fired while Strata was on")
 
 
-async def _all(options: Options, seconds: float, pairs: int) -> tuple[list[_Run], list[_Run], _Run, _Run, int, int]:
+async def _all(options: Options, seconds: float, pairs: int) -> tuple[list[Run], list[Run], Run, Run, int, int]:
     without, with_strata = [], []
     fired = stored = 0
     async with AsyncExitStack() as stack:
         hass = await stack.enter_async_context(home_assistant(options.folder))
+        stack.callback(hass.bus.async_listen(EVENT_STATE_CHANGED, _heard))
         changes = StateChanges(hass)
         entry = await add_entry(hass, "strata")
         for number in range(pairs):
             await _switch(hass, entry, on=False)
-            without.append(await _run(changes, seconds))
+            without.append(await run(changes, seconds))
             await _switch(hass, entry, on=True)
             began, before = now_micros(), changes.count
-            with_strata.append(await _run(changes, seconds))
+            with_strata.append(await run(changes, seconds))
             fired += changes.count - before
             stored += await stored_since(entry, began)
             print(
-                f"  pair {number + 1} of {pairs}: {_said(without[-1])} without, {_said(with_strata[-1])} with",
+                f"  pair {number + 1} of {pairs}: {said(without[-1])} without, {said(with_strata[-1])} with",
                 flush=True,
             )
         await _switch(hass, entry, on=False)
-        without_influx = await _run(changes, seconds)
+        without_influx = await run(changes, seconds)
         settings = await stack.enter_async_context(null_influxdb())
         influx = await add_entry(hass, "influxdb", data=settings)
-        with_influx = await _run(changes, seconds)
+        with_influx = await run(changes, seconds)
         await hass.config_entries.async_unload(influx.entry_id)
     return without, with_strata, without_influx, with_influx, fired, stored
 
 
-def _said(run: _Run) -> str:
+@callback
+def _heard(_event: Event[EventStateChangedData]) -> None:
+    """Do nothing with a change."""
+
+
+def said(run: Run) -> str:
+    """Return a run's figures in words."""
     return f"p99 {run.p99 * 1000:.1f} ms, longest {run.worst * 1000:.1f} ms"
 
 
@@ -120,7 +132,7 @@ async def _switch(hass: HomeAssistant, entry: ConfigEntry, *, on: bool) -> None:
     await asyncio.sleep(1)
 
 
-async def _run(changes: StateChanges, seconds: float) -> _Run:
+async def run(changes: StateChanges, seconds: float) -> Run:
     """Change states at the rate for some seconds, probing; the first second does not count."""
     await _load(changes, 1.0)
     gc.collect()
@@ -133,7 +145,7 @@ async def _run(changes: StateChanges, seconds: float) -> _Run:
     count = changes.count - before
     loop_cpu, cpu = time.thread_time() - loop_before, time.process_time() - all_before
     probe.cancel()
-    return _Run(late, loop_cpu / count, cpu / count, count, pauses.end(), _queued() - queued)
+    return Run(late, loop_cpu / count, cpu / count, count, pauses.end(), _queued() - queued)
 
 
 class _Pauses:
