@@ -34,7 +34,12 @@ from .mirror.influx import Connection, InfluxClient
 from .mirror.parcels import Plan
 from .mirror.selection import Content, Layout
 from .mirror.servers import server_kind
-from .mirror_issues import async_clear_mirror_held, async_report_backlog_full, async_report_mirror_held
+from .mirror_issues import (
+    async_clear_mirror_held,
+    async_clear_mirror_issues,
+    async_report_backlog_full,
+    async_report_mirror_held,
+)
 from .runtime import StrataConfigEntry, supervise
 from .sources import ROLES
 from .store.base import StoreError
@@ -78,12 +83,13 @@ def series_by_id(worker: StoreWorker) -> Callable[[int], Series | None]:
     known: dict[int, Series] = {}
 
     def find(number: int) -> Series | None:
+        nonlocal known
         series = known.get(number)
         # A store that was started anew numbers its series anew.
         if series is None or series.id != number:
-            known.clear()
-            known.update((each.id, each) for each in worker.all_series() if each.id is not None)
-            series = known.get(number)
+            # A new dictionary, because another thread may be looking into the one before.
+            found = {each.id: each for each in worker.all_series() if each.id is not None}
+            known, series = found, found.get(number)
         return series
 
     return find
@@ -162,7 +168,7 @@ class MirrorCoordinator(DataUpdateCoordinator[Progress]):
         if not forget:
             await self.feed.close()
             return
-        async_clear_mirror_held(self.hass, self.subentry_id)
+        async_clear_mirror_issues(self.hass, self.subentry_id)
         try:
             await self.feed.forget()
         except StoreError as error:

@@ -43,6 +43,13 @@ def async_clear_mirror_held(hass: HomeAssistant, subentry_id: str) -> None:
 
 
 @callback
+def async_clear_mirror_issues(hass: HomeAssistant, subentry_id: str) -> None:
+    """Take back all that was said about a mirror that is gone."""
+    async_clear_mirror_held(hass, subentry_id)
+    ir.async_delete_issue(hass, DOMAIN, f"{BACKLOG_FULL}_{subentry_id}")
+
+
+@callback
 def async_report_backlog_full(hass: HomeAssistant, subentry: ConfigSubentry, notice: MirrorNotice) -> None:
     """Say that the oldest waiting points were given up; the user confirms it away."""
     placeholders = {"mirror": subentry.title, "rows": notice.detail}

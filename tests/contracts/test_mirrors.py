@@ -381,6 +381,21 @@ async def test_a_secret_that_a_server_repeats_is_not_passed_on(session, stub):
     assert TOKEN not in repr(connection)
 
 
+async def test_a_secret_that_is_part_of_a_name_hides_no_database(session, real_influxdb: RealServer):
+    connection = Connection(url=real_influxdb.url, username="strata", secret="strata")
+    client = InfluxClient(session, connection)
+    await client.query('CREATE DATABASE "strata_raw"', change=True)
+    with pytest.raises(CheckError) as caught:
+        await check(session, connection, [WEEK], now=NOW)
+    assert caught.value.problem is Problem.EXISTS
+
+
+async def test_a_user_name_that_basic_cannot_carry_is_an_error(session):
+    connection = Connection(url="http://127.0.0.1:9", username="me:you", secret="word")
+    with pytest.raises(CheckError):
+        await check(session, connection, [WEEK], now=NOW)
+
+
 async def test_a_database_that_cannot_be_made_is_named(session, stub):
     class Full(StubInfluxDB3):
         async def create_database(self, request):

@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import timedelta
 import json
+import sys
+import threading
+from types import SimpleNamespace
 from typing import Any
 
 from aiohttp import web
@@ -18,14 +21,14 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.strata.const import DOMAIN
-from custom_components.strata.core.model import to_micros
+from custom_components.strata.core.model import Kind, Series, SeriesKey, to_micros
 from custom_components.strata.diagnostics import (
     async_get_config_entry_diagnostics,
     async_get_device_diagnostics,
 )
 from custom_components.strata.mirror.figures import MirrorNotice, NoticeKind
 from custom_components.strata.mirror.parcels import Replay
-from custom_components.strata.mirror_coordinator import MirrorCoordinator
+from custom_components.strata.mirror_coordinator import MirrorCoordinator, series_by_id
 from custom_components.strata.repairs import async_create_fix_flow
 from custom_components.strata.store.base import StoreError
 from tests.integration.given import StartHub
@@ -150,6 +153,7 @@ async def test_a_mirror_is_found_out_tried_and_added(home, start_hub: StartHub, 
         ({"url": "ftp://influxdb"}, {"url": "invalid_url"}),
         ({"url": "http://user:word@influxdb"}, {"url": "invalid_url"}),
         ({"url": "http://[bad"}, {"url": "invalid_url"}),
+        ({"url": "http://influxdb:8086/?token=word"}, {"url": "invalid_url"}),
         ({"url": "http://127.0.0.1:9"}, {"base": "mirror_refused"}),
     ],
 )
@@ -184,6 +188,46 @@ async def test_what_is_wrong_with_the_contents_is_said_and_can_be_mended(home, s
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await until(lambda: bool(entry.runtime_data.mirror_set.running))
     assert the_mirror(entry).data["created"] == ["home_hourly"]
+
+
+async def test_what_a_failed_try_has_made_is_ours_in_the_next(home, start_hub: StartHub, stub) -> None:
+    server, url = stub
+    entry = await start_hub()
+    server.bucket("home_hourly")
+    result = await go_on(home, await begin(home, entry), {**CONNECTION, "url": url})
+    result = await go_on(home, result, {**CONTENTS, "history": "now"})
+    assert result["errors"] == {"base": "mirror_exists"}
+    assert "home_raw" in server.buckets
+    del server.buckets["home_hourly"]
+    result = await go_on(home, result, {**CONTENTS, "history": "now"})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert the_mirror(entry).data["created"] == ["home_hourly", "home_raw"]
+
+
+def test_series_are_found_while_others_appear() -> None:
+    """Two reading threads may look at once; a series that is there is never missed."""
+    key = SeriesKey.of_entity("home_assistant_events", "kettle", "value")
+    known = [Series(key, Kind.MEASUREMENT, id=number) for number in range(1, 3000)]
+    worker = SimpleNamespace(all_series=lambda: tuple(known))
+    find = series_by_id(worker)
+    missed: list[int] = []
+    over = threading.Event()
+
+    def disturb() -> None:
+        while not over.is_set():
+            find(10_000)
+
+    disturber = threading.Thread(target=disturb)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    disturber.start()
+    try:
+        missed = [number for _ in range(3) for number in range(1, 3000) if find(number) is None]
+    finally:
+        over.set()
+        disturber.join()
+        sys.setswitchinterval(interval)
+    assert missed == []
 
 
 async def test_a_new_token_is_taken_over_and_an_empty_one_keeps_the_old(home, start_hub: StartHub, stub) -> None:

@@ -54,6 +54,8 @@ class MirrorFlow(ConfigSubentryFlow):
         """Begin with nothing known."""
         self._connection: dict[str, Any] = {}
         self._server: Server
+        self._made: dict[str, set[str]] = {}
+        """By address, the databases that tries have made which did not end with a mirror."""
 
     # Connection
 
@@ -170,6 +172,7 @@ class MirrorFlow(ConfigSubentryFlow):
                 use_existing=data[CONF_USE_EXISTING],
             )
         except CheckError as error:
+            self._made.setdefault(data[CONF_URL], set()).update(error.created)
             errors["base"] = error.problem
             placeholders |= {"reason": str(error), "database": error.database}
             return None
@@ -198,10 +201,11 @@ class MirrorFlow(ConfigSubentryFlow):
     @property
     def _ours(self) -> frozenset[str]:
         """The databases that were made for this mirror; those of another server are not its own."""
-        current = self._current
-        if current is None or current.data[CONF_URL] != self._connection[CONF_URL]:
-            return frozenset()
-        return frozenset(current.data.get(CONF_CREATED, ()))
+        url, current = self._connection[CONF_URL], self._current
+        ours = frozenset(self._made.get(url, ()))
+        if current is None or current.data[CONF_URL] != url:
+            return ours
+        return ours | frozenset(current.data.get(CONF_CREATED, ()))
 
     def _taken_ids(self) -> set[str | None]:
         current = self._current
@@ -239,7 +243,11 @@ def _is_url(text: str) -> bool:
     try:
         parts = urlsplit(text)
         return (
-            parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and "@" not in parts.netloc
+            and parts.port != 0
+            and not {"?", "#"} & {*text}
         )
     except ValueError:
         return False

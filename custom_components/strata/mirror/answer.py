@@ -1,7 +1,7 @@
 """What a server's answer to a write means: one table for every server, because their words differ, not their sense."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 import json
 import re
@@ -28,11 +28,22 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: str
+    secret: str = field(default="", repr=False)
+    """What must not be passed on, should the server repeat it."""
 
     @property
     def ok(self) -> bool:
         """Whether the request was carried out."""
-        return 200 <= self.status < 300
+        return 200 <= self.status < 300 and not self.page
+
+    @property
+    def page(self) -> bool:
+        """Whether this is a page for people, as proxies serve them to sign in or on errors: no server of ours does."""
+        return self.headers.get("content-type", "").lower().startswith("text/html")
+
+    def without_secret(self, text: str) -> str:
+        """Return a text that may be shown and logged."""
+        return text.replace(self.secret, "***") if len(self.secret) > 3 else text
 
     def json(self) -> Any:
         """Return the body as JSON, None when it is none."""
@@ -49,7 +60,7 @@ class Answer:
             text = said.get("error") or said.get("message") or ""
         else:
             text = self.headers.get("x-influxdb-error") or self.body
-        return " ".join(str(text).split())[:_LONGEST_MESSAGE] or f"HTTP status {self.status}"
+        return " ".join(self.without_secret(str(text)).split())[:_LONGEST_MESSAGE] or f"HTTP status {self.status}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +86,26 @@ def accepted(answer: Answer) -> Accepted:
     """
     if answer.ok:
         return Accepted()
-    if answer.status in _REJECTING:
+    message = answer.message
+    # A line that the server repeats may say anything.
+    if answer.status in _REJECTING and "unable to parse" not in message:
         for pattern in _BEYOND_RETENTION:
-            if found := pattern.search(answer.message):
+            if found := pattern.search(message):
                 return Accepted(int(found[1]))
-    raise _ERRORS.get(answer.status, _other)(answer)
+    raise _error(answer)
 
 
 def failure(answer: Answer) -> MirrorError:
     """Return the error that an answer to a query or management request stands for."""
-    if answer.status in _REJECTING:
+    if answer.status in _REJECTING and not answer.page:
         return MirrorQueryError(answer.message)
-    return _ERRORS.get(answer.status, _other)(answer)
+    return _error(answer)
+
+
+def _error(answer: Answer) -> MirrorError:
+    """Return the error of an answer; of a page only what any server may say counts, not a word about lines."""
+    foreign = answer.page and (answer.status in _REJECTING or 200 <= answer.status < 300)
+    return (_other if foreign else _ERRORS.get(answer.status, _other))(answer)
 
 
 def _rejected(answer: Answer) -> MirrorError:
@@ -101,12 +120,12 @@ def _named_lines(answer: Answer) -> dict[str, str]:
         data = [data]
     if isinstance(data, list):
         return {
-            str(entry["original_line"]): str(entry.get("error_message") or answer.message)
+            str(entry["original_line"]): answer.without_secret(str(entry.get("error_message") or answer.message))
             for entry in data
             if isinstance(entry, dict) and entry.get("original_line")
         }
     text = str(said.get("error") or said.get("message") or "") if isinstance(said, dict) else answer.body
-    return {line: reason.strip() for line, reason in _UNPARSABLE.findall(text)}
+    return {line: answer.without_secret(reason.strip()) for line, reason in _UNPARSABLE.findall(text)}
 
 
 def _refused(refusal: Refusal) -> Callable[[Answer], MirrorError]:

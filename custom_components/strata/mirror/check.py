@@ -54,13 +54,17 @@ class Problem(StrEnum):
 
 
 class CheckError(Exception):
-    """The mirror would not work; `database` names the one it failed at, where it was one."""
+    """The mirror would not work; `database` names the one it failed at, where it was one.
+
+    `created` holds the databases that were made before: they are ours in the next try.
+    """
 
     def __init__(self, problem: Problem, message: str, database: str = "") -> None:
         """Keep what is wrong and where."""
         super().__init__(message)
         self.problem = problem
         self.database = database
+        self.created: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,24 @@ async def check(
             server = _natively(session, server)
     except MirrorError as error:
         raise CheckError(problem_of(error), str(error)) from error
-    created = await _provide(server, databases, ours, use_existing=use_existing)
+    created: list[str] = []
+    try:
+        await _provide(server, databases, ours, created, use_existing=use_existing)
+        server, cleared = await _try_all(session, server, databases, now, sleep)
+    except CheckError as error:
+        error.created = tuple(created)
+        raise
+    return CheckReport(server.key, server.version, server.client.connection.native_write, tuple(created), cleared)
+
+
+async def _try_all(
+    session: aiohttp.ClientSession,
+    server: Server,
+    databases: Sequence[Database],
+    now: Micros,
+    sleep: Callable[[float], Awaitable[object]],
+) -> tuple[Server, bool]:
+    """Try each database; return the server as it has to be written to, and whether all trials are gone."""
     cleared = True
     # Where there are no databases they are only names, and one trial stands for all.
     for database in databases if server.has_databases else databases[:1]:
@@ -142,7 +163,7 @@ async def check(
         except MirrorError as error:
             raise CheckError(problem_of(error), str(error), database.name) from error
         cleared &= gone
-    return CheckReport(server.key, server.version, server.client.connection.native_write, tuple(created), cleared)
+    return server, cleared
 
 
 def _natively(session: aiohttp.ClientSession, server: Server) -> Server:
@@ -152,18 +173,18 @@ def _natively(session: aiohttp.ClientSession, server: Server) -> Server:
 
 
 async def _provide(
-    server: Server, databases: Sequence[Database], ours: frozenset[str], *, use_existing: bool
-) -> list[str]:
+    server: Server, databases: Sequence[Database], ours: frozenset[str], created: list[str], *, use_existing: bool
+) -> None:
+    """Make the databases that are missing and add them to `created`."""
     if not server.has_databases:
-        return []
-    created: list[str] = []
+        return
     try:
         present = await server.databases()
     except MirrorRefused as error:
         if error.refusal is not Refusal.PERMISSION or not use_existing:
             raise CheckError(problem_of(error), str(error)) from error
         # Not allowed to look: whether they are there is seen when they are written to.
-        return []
+        return
     except MirrorError as error:
         raise CheckError(problem_of(error), str(error)) from error
     for database in databases:
@@ -176,7 +197,6 @@ async def _provide(
         except MirrorError as error:
             raise CheckError(problem_of(error), str(error), database.name) from error
         created.append(database.name)
-    return created
 
 
 async def _try(

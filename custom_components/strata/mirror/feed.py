@@ -95,6 +95,7 @@ class MirrorFeed:
         self._replay_asked = asyncio.Event()
         self._backlog = Backlog()
         self._backlog_full = False
+        self._bounding = asyncio.Lock()
         self._measured = self._saved = float("-inf")
         self._saved_points = 0
 
@@ -279,7 +280,7 @@ class MirrorFeed:
                 if not parcel.end:
                     ahead = asyncio.create_task(self._read(read, parcel.place))
                 self._count(parcel)
-                await self._send(parcel.batches, before_retry)
+                await self._send(parcel.batches, before_retry, at_once=1 if parcel.ordered else _AT_ONCE)
                 if parcel.end:
                     return
                 await arrived(parcel.place)
@@ -287,9 +288,11 @@ class MirrorFeed:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
 
-    async def _send(self, batches: Sequence[Batch], before_retry: Callable[[], Awaitable[None]]) -> None:
-        """Send batches, two at a time: one is on its way while the server works on the other."""
-        turn = asyncio.Semaphore(_AT_ONCE)
+    async def _send(
+        self, batches: Sequence[Batch], before_retry: Callable[[], Awaitable[None]], *, at_once: int
+    ) -> None:
+        """Send batches, several at a time: one is on its way while the server works on another."""
+        turn = asyncio.Semaphore(at_once)
 
         async def send(batch: Batch) -> None:
             async with turn:
@@ -349,6 +352,11 @@ class MirrorFeed:
         Raises:
             Abandoned: it was cut, and what was being sent may be part of what was given up.
         """
+        # One at a time, or what two sendings give up would be counted twice.
+        async with self._bounding:
+            await self._cut_backlog()
+
+    async def _cut_backlog(self) -> None:
         if _monotonic() - self._measured < _MEASURE_SECONDS and self._backlog.bytes <= self._backlog_bytes:
             return
         await self._measure()

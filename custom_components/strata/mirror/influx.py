@@ -117,7 +117,7 @@ class InfluxClient:
         found: list[ResultSeries] = []
         for result in said["results"]:
             if "error" in result:
-                raise MirrorQueryError(str(result["error"]))
+                raise MirrorQueryError(answer.without_secret(str(result["error"])))
             found += [_series(series) for series in result.get("series", ())]
         return found
 
@@ -137,10 +137,10 @@ class InfluxClient:
         Raises:
             MirrorUnreachable: there was none.
         """
-        sent = {**(headers or {}), **self._authorization(scheme)}
-        if json_data is not None:
-            data, sent["Content-Type"] = json.dumps(json_data).encode(), "application/json"
         try:
+            sent = {**(headers or {}), **self._authorization(scheme)}
+            if json_data is not None:
+                data, sent["Content-Type"] = json.dumps(json_data).encode(), "application/json"
             async with self._session.request(
                 method,
                 f"{self._url}{path}",
@@ -154,7 +154,8 @@ class InfluxClient:
                 return Answer(
                     response.status,
                     {name.lower(): value for name, value in response.headers.items()},
-                    self._without_secret(body.decode(errors="replace")),
+                    body.decode(errors="replace"),
+                    self.connection.secret,
                 )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise self._unreachable(error) from error

@@ -17,7 +17,7 @@ from ..store.reader import StoreReader
 from ..store.rows import RAW_SPAN, LiveRows, cut, decode_rows, live_by_series, read_live
 from ..store.tiers import RAW, Ladder
 from .influx import pack
-from .line_protocol import LineError, PointBlock, encode_block
+from .line_protocol import LineError, PointBlock, encode, encode_block
 from .render import Renderer
 from .selection import ROLL_UPS, Content, Layout, wants_rows
 
@@ -59,6 +59,8 @@ class Parcel[P]:
     expired: int = 0
     """Chunks that retention has taken before they were read."""
     end: bool = False
+    ordered: bool = False
+    """Whether its batches have to arrive in their order: later ones replace points of earlier ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,10 @@ class Replay:
     key: int = -1
 
 
-STAGES = ("live", RAW, "five_minute", "hourly", "daily", "forecasts")
-"""Rows in `live` come first: those that leave it meanwhile are met again in their chunks."""
+LIVE = "live"
+STAGES = (LIVE, RAW, LIVE, "five_minute", "hourly", "daily", "forecasts")
+"""Rows in `live` come first, because some leave it for chunks that were read already; and again behind the chunks,
+because some take the place of a row that still stands in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +126,18 @@ class Packing:
             part = block.cut(low, low + _SLICE) if len(block) > _SLICE else block
             try:
                 lines += encode_block(part)
-            except LineError as error:
-                self.unfit.append(Unfit(database, block.measurement, len(part), str(error)))
+            except LineError:
+                lines += self._one_by_one(database, part)
             self.count += len(part)
+            self._give_way()
+
+    def _one_by_one(self, database: str, block: PointBlock) -> Iterator[str]:
+        """Yield the points that can be written, and set aside those that cannot."""
+        for point in block.points():
+            try:
+                yield encode(point)
+            except LineError as error:
+                self.unfit.append(Unfit(database, block.measurement, 1, str(error)))
             self._give_way()
 
     def _give_way(self) -> None:
@@ -158,6 +171,7 @@ class Reading:
         self._renderer = Renderer(self._texts, plan.offset_fields, plan.strings)
         self._packing = Packing(plan.layout)
         self._expired = 0
+        self._ordered = False
 
     def _texts(self, codes: set[int]) -> Mapping[int, str]:
         if missing := codes - self._known_texts.keys():
@@ -180,7 +194,7 @@ class Reading:
 
     def _parcel[P](self, place: P, *, end: bool) -> Parcel[P]:
         packing = self._packing
-        return Parcel(place, packing.batches(), tuple(packing.unfit), self._expired, end)
+        return Parcel(place, packing.batches(), tuple(packing.unfit), self._expired, end, self._ordered)
 
     def _live(self, live: LiveRows, wanted: frozenset[int] | None = None) -> None:
         for number, rows in live_by_series(live).items():
@@ -219,6 +233,7 @@ class Reading:
         return replace(place, forecast=numbers[-1]) if numbers else place
 
     def _foreseen(self, numbers: Iterable[int], since: Micros | None = None) -> None:
+        self._ordered = True
         for number in numbers:
             found = backlog.forecast(self._connection, number)
             if found is not None and (since is None or found.issued >= since):
@@ -228,7 +243,7 @@ class Reading:
     def replay(self, job: Replay) -> Parcel[Replay]:
         """Return what follows in a replay."""
         stage = STAGES[job.stage]
-        if stage == "live":
+        if stage == LIVE:
             after = self._replay_live(job)
         elif stage == "forecasts":
             after = self._replay_forecasts(job)
@@ -249,7 +264,8 @@ class Reading:
         return replace(job, key=int(live.seq[-1]))
 
     def _replay_forecasts(self, job: Replay) -> Replay:
-        numbers = backlog.forecast_ids(self._connection, job.key, job.end, _FORECASTS_AT_ONCE)
+        # To the newest, whatever the range: an older forecast must not stay where a newer one was.
+        numbers = backlog.forecast_ids(self._connection, job.key, None, _FORECASTS_AT_ONCE)
         if not numbers or job.series is not None or Content.FORECASTS not in self._plan.contents:
             return replace(job, stage=len(STAGES), key=-1)
         self._foreseen(numbers, job.start)

@@ -206,6 +206,26 @@ async def test_forecasts_arrive_and_a_newer_one_takes_the_place_of_an_older(worl
     assert mirror.figures.acknowledged == 5
 
 
+async def test_newer_forecasts_win_whichever_request_is_slower(world, monkeypatch):
+    monkeypatch.setattr("custom_components.strata.mirror.parcels.BATCH_LINES", 3)
+    mirror = await world.started()
+    for hour in range(4):
+        world.store.write([], forecast=[("price", PRICE, forecast(START + hour * HOUR, *[float(hour)] * 6))])
+    take, taken = world.server.write, 0
+
+    async def slow_at_first(database: str, body: bytes):
+        nonlocal taken
+        taken += 1
+        for _ in range(500 if taken == 1 else 0):
+            await asyncio.sleep(0)
+        return await take(database, body)
+
+    monkeypatch.setattr(world.server, "write", slow_at_first)
+    await mirror.catch_up()
+    arrived = world.server.values(tag="provider", field="price")["awattar"]
+    assert [arrived[START + hour * HOUR] for hour in range(9)] == [0, 1, 2, 3, 3, 3, 3, 3, 3]
+
+
 async def test_forecasts_that_count_from_the_beginning_again_are_not_missed(world):
     mirror = await world.started()
     for hour in range(3):
@@ -455,6 +475,17 @@ async def test_what_is_no_line_is_set_aside_with_its_reason(world):
     assert "longer" in mirror.figures.poison[0].reason
 
 
+async def test_only_the_point_that_is_no_line_is_set_aside(world):
+    mirror = await world.started()
+    radio = entity(world.store, "radio", Kind.TEXT)
+    world.write(
+        Row(radio, START, text="jazz"), Row(radio, START + 1, text="x" * 70_000), Row(radio, START + 2, text="news")
+    )
+    await mirror.catch_up()
+    assert world.server.values(field="state") == {"sensor.radio": {START: "jazz", START + 2: "news"}}
+    assert mirror.figures.quarantined == 1
+
+
 async def test_a_series_nobody_knows_is_passed_over(world):
     mirror = await world.started(plan=plan_of(world.store))
     kettle = entity(world.store, "kettle")
@@ -502,6 +533,29 @@ async def test_a_replay_of_some_series_sends_only_those(world):
     assert world.server.values().keys() == {"sensor.power_3"}
     assert START + 3 * HOUR in world.server.values()["sensor.power_3"]
     assert world.server.values(tag="provider", field="price") == {}
+
+
+async def test_a_replay_leaves_a_row_that_was_written_again_as_what_it_was_last(world):
+    mirror = await world.started()
+    kettle = entity(world.store, "kettle")
+    world.write(Row(kettle, START, 1.0), roll_up_at=START + HOUR)
+    world.write(Row(kettle, START, 2.0))
+    await mirror.catch_up()
+    mirror.replay(START, START + DAY)
+    await mirror.replay_first()
+    assert world.server.values() == {"sensor.kettle": {START: 2.0}}
+
+
+async def test_a_replay_of_a_past_range_leaves_newer_forecasts_in_place(world):
+    mirror = await world.started()
+    world.store.write([], forecast=[("price", PRICE, forecast(START, 0.1, 0.2, 0.3))])
+    world.store.write([], forecast=[("price", PRICE, forecast(START + HOUR, 0.25, 0.35))])
+    await mirror.catch_up()
+    mirror.replay(START, START + HOUR)
+    await mirror.replay_first()
+    assert world.server.values(tag="provider", field="price") == {
+        "awattar": {START: 0.1, START + HOUR: 0.25, START + 2 * HOUR: 0.35}
+    }
 
 
 async def test_a_replay_goes_on_after_a_restart(world):

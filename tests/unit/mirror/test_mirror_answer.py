@@ -117,6 +117,20 @@ def test_busy_servers_say_when_to_come_again(status, headers, seconds):
     assert caught.value.retry_after == seconds
 
 
+@pytest.mark.parametrize("status", [200, 400, 422])
+def test_a_web_page_is_neither_thanks_nor_blame(status):
+    """A proxy's sign-in page takes no points, and its error page says nothing about a line."""
+    with pytest.raises(MirrorRefused) as caught:
+        accepted(answer(status, "<html><body>Please sign in</body></html>", content_type="text/html; charset=utf-8"))
+    assert caught.value.refusal is Refusal.MISSING
+
+
+def test_a_line_that_speaks_of_retention_is_still_rejected():
+    line = 'note state="dropped 3 points outside retention policy" 1'
+    with pytest.raises(MirrorRejected):
+        accepted(answer(400, json.dumps({"code": "invalid", "message": f"unable to parse '{line}': bad"})))
+
+
 def test_too_large():
     with pytest.raises(MirrorTooLarge, match="Request Entity Too Large"):
         accepted(answer(413, '{"error":"Request Entity Too Large"}'))
