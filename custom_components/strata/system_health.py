@@ -35,7 +35,7 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
         "healthy_sources": sum(1 for source in sources if source.health.healthy),
         **{
             # Not awaited: the page fills in each answer as it comes.
-            f"can_reach {urlsplit(url).netloc}": system_health.async_check_can_reach_url(hass, url)
+            f"{urlsplit(url).netloc} reachable": system_health.async_check_can_reach_url(hass, url)
             for url in sorted(_base_urls(hass, data))
         },
     }

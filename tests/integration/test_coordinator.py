@@ -197,7 +197,7 @@ async def test_one_line_when_it_fails_and_one_when_it_recovers(
         await source.async_refresh()
     lines = [record for record in caplog.records if record.levelno >= logging.INFO and "DE-LU" in record.message]
     assert [(line.levelname, line.message) for line in lines] == [
-        ("ERROR", f"Error fetching Energy-Charts DE-LU data: cannot be reached: {HTTP_500}")
+        ("ERROR", f"Error fetching Energy-Charts DE-LU data: {HTTP_500}")
     ]
     caplog.clear()
     energy_charts.clear_requests()

@@ -6,7 +6,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import snapshot_platform
+from pytest_homeassistant_custom_component.common import async_fire_time_changed, snapshot_platform
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
 from syrupy.assertion import SnapshotAssertion
 
@@ -48,6 +48,25 @@ async def test_all_entities(
     entry = await start_hub(price_source(), price_source("AT", rank=2), entity_source())
     await settle(home, entry)
     await snapshot_platform(home, entity_registry, snapshot, entry.entry_id)
+
+
+async def test_counters_do_not_wait_for_the_next_measurement(
+    home: HomeAssistant, start_hub: StartHub, freezer: FrozenDateTimeFactory, entity_registry: er.EntityRegistry
+) -> None:
+    entry = await start_hub()
+    await settle(home, entry)
+    entity_id = next(
+        found.entity_id
+        for found in er.async_entries_for_config_entry(entity_registry, entry.entry_id)
+        if found.translation_key == "stored_events"
+    )
+    home.states.async_set("light.hall", "on")
+    await entry.runtime_data.worker.flush()
+    freezer.tick(61)
+    async_fire_time_changed(home)
+    await home.async_block_till_done()
+    assert (state := home.states.get(entity_id)) is not None
+    assert int(state.state) >= 1
 
 
 @pytest.mark.usefixtures("every_entity_enabled")

@@ -39,7 +39,7 @@ async def test_store_and_sources(home: HomeAssistant, start_hub: StartHub, energ
         "dropped_rows": 0,
         "sources": 2,
         "healthy_sources": 1,
-        "can_reach api.energy-charts.info": "ok",
+        "api.energy-charts.info reachable": "ok",
     }
 
 
@@ -52,7 +52,7 @@ async def test_server_that_cannot_be_reached(
     entry = await start_hub(price_source())
     await settle(home, entry)
     found = await info(home)
-    assert found["can_reach 127.0.0.1:9"] == {"type": "failed", "error": "unreachable"}
+    assert found["127.0.0.1:9 reachable"] == {"type": "failed", "error": "unreachable"}
     assert found["healthy_sources"] == 0
 
 

@@ -42,7 +42,9 @@ class SourceFlow(ConfigSubentryFlow):
             self._role = role_of(user_input[CONF_ROLE])
             return await self.async_step_provider()
         roles = _choice(CONF_ROLE, [role.key for role in ROLES])
-        return self.async_show_form(step_id="user", data_schema=probatio.Schema({probatio.Required(CONF_ROLE): roles}))
+        return self.async_show_form(
+            step_id="user", data_schema=probatio.Schema({probatio.Required(CONF_ROLE): roles}), last_step=False
+        )
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Change provider or parameters of a source that is there."""
@@ -71,6 +73,7 @@ class SourceFlow(ConfigSubentryFlow):
             data_schema=probatio.Schema({key: _choice(CONF_PROVIDER, ordered)}),
             errors=errors,
             description_placeholders=placeholders,
+            last_step=False,
         )
 
     # Parameters
@@ -95,6 +98,7 @@ class SourceFlow(ConfigSubentryFlow):
             data_schema=schema,
             errors=errors,
             description_placeholders=placeholders,
+            last_step=False,
         )
 
     async def _try(self, options: Options, errors: dict[str, str], placeholders: dict[str, str]) -> bool:
