@@ -28,6 +28,8 @@ _EVENT_TYPE = {"event_type": "state_changed"}
 """The kind of Home Assistant event behind every row of an entity."""
 _FRIENDLY_NAME = "friendly_name"
 _STATE, _VALUE = "state", "value"
+_IN_STATE = "in_state"
+"""Not `state`: where one database holds every tier that is a field, and InfluxDB 3 takes no tag of a field's name."""
 _MOST_STATES = 50
 """States of one series that get a series of their own on the server, in one portion; the others are summed up."""
 _LONGEST_STATE = 64
@@ -112,7 +114,7 @@ class Renderer:
             yield from self._states(series, tags, rollup)
 
     def _states(self, series: Series, tags: Mapping[str, str], rollup: Rollup) -> Iterator[PointBlock]:
-        """Yield the seconds spent in each state, longest first, as series of their own with a tag `state`."""
+        """Yield the seconds spent in each state, longest first, as series of their own with a tag `in_state`."""
         codes, place = np.unique(rollup.states.code, return_inverse=True)
         if not len(codes):
             return
@@ -129,7 +131,7 @@ class Renderer:
         for word, seconds in named.items():
             met = seconds > 0
             yield PointBlock(
-                series.key.measurement, {**tags, _STATE: word}, rollup.starts[met], {"state_seconds": seconds[met]}
+                series.key.measurement, {**tags, _IN_STATE: word}, rollup.starts[met], {"state_seconds": seconds[met]}
             )
 
     def forecast(self, found: ForecastRows) -> PointBlock:

@@ -186,7 +186,7 @@ def test_on_off_says_how_long_it_was_on():
 def test_texts_say_the_seconds_in_each_state():
     rolled = rollup([0, HOUR // 4, HOUR // 2], np.array([1, 2, 1]), [0, HOUR, 2 * HOUR], kind="text")
     whole, *states = bucket_points(of_entity(Kind.TEXT, "state"), "hourly", rolled.select(rolled.known))[0:1] + [
-        point for point in bucket_points(of_entity(Kind.TEXT, "state"), "hourly", rolled) if "state" in point.tags
+        point for point in bucket_points(of_entity(Kind.TEXT, "state"), "hourly", rolled) if "in_state" in point.tags
     ]
     assert whole.fields == {
         "sample_count": 3,
@@ -196,7 +196,7 @@ def test_texts_say_the_seconds_in_each_state():
         "last_state": "heat",
         "attr_friendly_name": "Oven power",
     }
-    assert {(point.tags["state"], point.time): point.fields["state_seconds"] for point in states} == {
+    assert {(point.tags["in_state"], point.time): point.fields["state_seconds"] for point in states} == {
         ("heat", 0): 2700.0,
         ("idle", 0): 900.0,
         ("heat", HOUR): 3600.0,
@@ -214,13 +214,13 @@ def test_overlong_and_rare_states_are_summed_up():
     rolled = rollup(times, np.arange(1, 61), [0, HOUR], kind="text")
     many = Renderer(lambda codes: {code: texts[code] for code in codes})
     blocks = list(many.buckets(of_entity(Kind.TEXT, "state"), "hourly", rolled))
-    states = {block.tags["state"] for block in blocks[1:]}
+    states = {block.tags["in_state"] for block in blocks[1:]}
     assert len(states) == 51
     assert "(other)" in states
     total = sum(point.fields["state_seconds"] for block in blocks[1:] for point in block.points())
     assert total == pytest.approx(3600.0)
     long = rollup([0], np.array([4]), [0, HOUR], kind="text")
-    assert [point.tags.get("state") for point in bucket_points(of_entity(Kind.TEXT, "state"), "hourly", long)] == [
+    assert [point.tags.get("in_state") for point in bucket_points(of_entity(Kind.TEXT, "state"), "hourly", long)] == [
         None,
         "(other)",
     ]
@@ -229,7 +229,7 @@ def test_overlong_and_rare_states_are_summed_up():
 def test_a_text_without_known_time_has_no_states():
     rolled = rollup([HOUR - 1], np.array([-1]), [0, HOUR], kind="text", carry=None)
     assert [
-        point for point in bucket_points(of_entity(Kind.TEXT, "state"), "hourly", rolled) if "state" in point.tags
+        point for point in bucket_points(of_entity(Kind.TEXT, "state"), "hourly", rolled) if "in_state" in point.tags
     ] == []
 
 
@@ -261,3 +261,17 @@ def test_a_forecast_stands_at_the_instants_it_is_for():
     assert encode_block(plain)[0] == (
         f"electricity_pricing_forecast,currency=EUR,provider=awattar price=0.2 {10 * HOUR}000"
     )
+
+
+def test_no_tag_has_the_name_of_a_field():
+    """One database may hold every tier, and InfluxDB 3 takes a name as a tag or as a field of a measurement."""
+    text = of_entity(Kind.TEXT, "state")
+    rolled = rollup([0, HOUR // 2], np.array([1, 2]), [0, HOUR], kind="text")
+    points = [
+        *renderer().rows(text, rows((1, 1.0, 1, Flag.OK))).points(),
+        *bucket_points(text, "hourly", rolled),
+    ]
+    tags = {name for point in points for name in point.tags}
+    fields = {name for point in points for name in point.fields}
+    assert "state" in fields
+    assert not tags & fields
