@@ -397,6 +397,8 @@ async def test_every_notice_is_said_once_in_the_log(home, start_hub: StartHub, s
     assert issue.is_persistent
     for words in ("nothing answers", "field type conflict", "oldest 1234 rows"):
         assert words in caplog.text
+    home.config_entries.async_remove_subentry(entry, "mirror")
+    await until(lambda: not ir.async_get(home).async_get_issue(DOMAIN, "mirror_backlog_full_mirror"))
 
 
 # ------------------------------------------------------------------------------------------------ replay

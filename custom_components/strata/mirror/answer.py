@@ -19,6 +19,8 @@ from .errors import (
 )
 
 _LONGEST_MESSAGE = 500
+_LONGEST_READ = 16_384
+"""Of a longer text only this much is searched: what comes behind is named in the answer to the next try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,10 @@ class Answer:
             text = said.get("error") or said.get("message") or ""
         else:
             text = self.headers.get("x-influxdb-error") or self.body
-        return " ".join(self.without_secret(str(text)).split())[:_LONGEST_MESSAGE] or f"HTTP status {self.status}"
+        return (
+            " ".join(self.without_secret(str(text)[:_LONGEST_READ]).split())[:_LONGEST_MESSAGE]
+            or f"HTTP status {self.status}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,7 @@ def _named_lines(answer: Answer) -> dict[str, str]:
             if isinstance(entry, dict) and entry.get("original_line")
         }
     text = str(said.get("error") or said.get("message") or "") if isinstance(said, dict) else answer.body
-    return {line: answer.without_secret(reason.strip()) for line, reason in _UNPARSABLE.findall(text)}
+    return {line: answer.without_secret(reason.strip()) for line, reason in _UNPARSABLE.findall(text[:_LONGEST_READ])}
 
 
 def _refused(refusal: Refusal) -> Callable[[Answer], MirrorError]:

@@ -125,6 +125,16 @@ def test_a_web_page_is_neither_thanks_nor_blame(status):
     assert caught.value.refusal is Refusal.MISSING
 
 
+def test_of_a_long_answer_only_the_beginning_is_searched():
+    """Searching all of it would hold the event loop; the rest is named when it is sent again."""
+    lines = [f"power watts=bad{number}" for number in range(5000)]
+    body = "\n".join(f"unable to parse '{line}': invalid number" for line in lines)
+    with pytest.raises(MirrorRejected) as caught:
+        accepted(answer(400, json.dumps({"error": body})))
+    assert 0 < len(caught.value.lines) < 1000
+    assert set(caught.value.lines) < set(lines)
+
+
 def test_a_line_that_speaks_of_retention_is_still_rejected():
     line = 'note state="dropped 3 points outside retention policy" 1'
     with pytest.raises(MirrorRejected):
