@@ -56,7 +56,7 @@ _TABLES = (
     """CREATE TABLE cursor (
         name TEXT PRIMARY KEY, changes INTEGER NOT NULL, live INTEGER NOT NULL) WITHOUT ROWID""",
     """CREATE TABLE forecast (
-        id INTEGER PRIMARY KEY, source TEXT NOT NULL, measurement TEXT NOT NULL,
+        id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, measurement TEXT NOT NULL,
         identity TEXT NOT NULL, field TEXT NOT NULL, unit TEXT NOT NULL, issued INTEGER NOT NULL,
         rows INTEGER NOT NULL, blob BLOB NOT NULL)""",
     "CREATE INDEX forecast_source ON forecast (source, field, issued)",
