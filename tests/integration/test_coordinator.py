@@ -31,7 +31,7 @@ from tests.integration.given import (
 )
 
 PRICE = "sensor.energy_charts_de_lu_current_price"
-HEALTHY = "binary_sensor.energy_charts_de_lu_healthy"
+HEALTHY = "binary_sensor.energy_charts_de_lu_connection"
 GRID = "sensor.grid_carbon_intensity"
 HTTP_500 = "api.energy-charts.info has an error (HTTP 500)"
 UNIT = {"unit_of_measurement": "gCO2eq/kWh"}
@@ -140,7 +140,7 @@ async def test_source_that_fails_leaves_hub_and_others_alone(
     assert state(home, HEALTHY) == STATE_OFF
     assert home.states.get(HEALTHY).attributes["failure"] == "cannot_connect"
     assert state(home, GRID) == "230.0"
-    assert state(home, "binary_sensor.grid_healthy") == STATE_ON
+    assert state(home, "binary_sensor.grid_connection") == STATE_ON
 
 
 async def test_last_good_reading_is_served_until_its_role_says_it_is_too_old(

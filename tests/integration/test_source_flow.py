@@ -5,7 +5,7 @@ from typing import Any
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import SOURCE_USER, ConfigSubentry
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import FlowResultType, InvalidData
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
@@ -80,7 +80,7 @@ async def test_source_is_tested_shown_and_added(
     result = await go_on(home, result, {"bidding_zone": "DE-LU"})
     assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "preview_forecast")
     assert result["description_placeholders"] == {
-        "title": "Energy-Charts DE-LU",
+        "title": "Electricity price DE-LU (Energy-Charts)",
         "value": "0.21 EUR/kWh",
         "slots": "24",
         "until": "2026-11-22 00:00",
@@ -91,7 +91,7 @@ async def test_source_is_tested_shown_and_added(
     await settle(home, entry)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert (result["title"], result["unique_id"]) == (
-        "Energy-Charts DE-LU",
+        "Electricity price DE-LU (Energy-Charts)",
         "electricity_pricing:energy_charts:DE-LU",
     )
     assert only_subentry(entry).data == {
@@ -100,7 +100,7 @@ async def test_source_is_tested_shown_and_added(
         "options": {"bidding_zone": "DE-LU"},
         "rank": 1,
     }
-    assert home.states.get("sensor.energy_charts_de_lu_current_price").state == "0.21"
+    assert home.states.get("sensor.electricity_price_de_lu_energy_charts_current_price").state == "0.21"
 
 
 @pytest.mark.parametrize(
@@ -250,10 +250,20 @@ async def test_entity_is_named_after_its_role(home: HomeAssistant, start_hub: St
     result = await begin(home, entry, "carbon_intensity", "entity")
     result = await go_on(home, result, {"entity": "sensor.grid"})
     assert result["step_id"] == "preview"
-    assert result["description_placeholders"] == {"title": "Carbon intensity Grid now", "value": "230 gCO2eq/kWh"}
+    assert result["description_placeholders"] == {"title": "Carbon intensity (Grid now)", "value": "230 gCO2eq/kWh"}
     result = await go_on(home, result, {})
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await settle(home, entry)
+
+
+async def test_source_cannot_be_made_of_stratas_own_entities(
+    home: HomeAssistant, start_hub: StartHub, energy_charts: AiohttpClientMocker
+) -> None:
+    entry = await start_hub(price_source())
+    await settle(home, entry)
+    result = await begin(home, entry, "electricity_pricing", "entity")
+    with pytest.raises(InvalidData):
+        await go_on(home, result, {"entity": "sensor.energy_charts_de_lu_current_price"})
 
 
 async def test_impossible_value_is_not_shown(home: HomeAssistant, start_hub: StartHub) -> None:
@@ -318,7 +328,10 @@ async def test_reconfigure_changes_parameters_and_provider_but_not_the_role(
     await settle(home, entry)
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
     source = only_subentry(entry)
-    assert (source.title, source.unique_id) == ("Energy-Charts AT", "electricity_pricing:energy_charts:AT")
+    assert (source.title, source.unique_id) == (
+        "Electricity price AT (Energy-Charts)",
+        "electricity_pricing:energy_charts:AT",
+    )
     assert source.data["options"] == {"bidding_zone": "AT"}
 
     home.states.async_set("sensor.price", "0.3", {"unit_of_measurement": "EUR/kWh"})

@@ -183,7 +183,7 @@ def test_every_role_has_a_table_and_every_entity_is_in_one() -> None:
 
 def test_entity_ids_end_with_the_name_of_an_entity_of_their_platform() -> None:
     slugs = {platform: {slugify(name) for of, name in ENTITY_NAMES if of == platform} for platform, _ in ENTITY_NAMES}
-    prefixes = "energy_charts_de_lu", "neso_carbon_intensity_gb"
+    prefixes = "electricity_price_de_lu_energy_charts", "carbon_intensity_gb_neso"
     found = re.findall(rf"\b(sensor|binary_sensor)\.((?:{'|'.join(prefixes)})\w+)", README)
     assert found
     for platform, object_id in found:

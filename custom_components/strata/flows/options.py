@@ -96,7 +96,7 @@ class StrataOptionsFlow(OptionsFlow):
 def _keep_schema() -> probatio.Schema:
     days = sel.NumberSelector(
         sel.NumberSelectorConfig(
-            min=1, max=LONGEST_KEEP, step=1, mode=sel.NumberSelectorMode.BOX, unit_of_measurement="d"
+            min=1, max=LONGEST_KEEP, step=1, mode=sel.NumberSelectorMode.BOX, unit_of_measurement="days"
         )
     )
     return probatio.Schema(

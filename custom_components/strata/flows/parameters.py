@@ -1,6 +1,6 @@
 """A provider's parameters as form fields, and what was entered as options."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 import re
 from typing import Any
 
@@ -34,13 +34,20 @@ _FIELDS: dict[ParamKind, Callable[[Param], sel.Selector[Any]]] = {
     ParamKind.SECRET: lambda param: sel.TextSelector(sel.TextSelectorConfig(type=sel.TextSelectorType.PASSWORD)),
     ParamKind.NUMBER: _number,
     ParamKind.BOOLEAN: lambda param: sel.BooleanSelector(),
-    ParamKind.ENTITY: lambda param: sel.EntitySelector(sel.EntitySelectorConfig(domain=list(param.domains))),
     ParamKind.LATITUDE_LONGITUDE: lambda param: sel.LocationSelector(sel.LocationSelectorConfig(radius=False)),
 }
 
 
-def schema(provider: type[Provider], home: Home, current: Options | None) -> probatio.Schema:
+def _entity(param: Param, excluded: Sequence[str]) -> sel.Selector[Any]:
+    return sel.EntitySelector(sel.EntitySelectorConfig(domain=list(param.domains), exclude_entities=list(excluded)))
+
+
+def schema(
+    provider: type[Provider], home: Home, current: Options | None, excluded: Sequence[str] = ()
+) -> probatio.Schema:
     """Return the form of a provider's parameters.
+
+    The entities `excluded` cannot be chosen.
 
     It proposes what is configured now (`current`), else what suits the home. A secret is never
     shown again: where there is one already, leaving its field empty keeps it.
@@ -52,7 +59,9 @@ def schema(provider: type[Provider], home: Home, current: Options | None) -> pro
         name = probatio.Secret(param.key) if param.kind is ParamKind.SECRET else param.key
         proposed = None if kept_secret else _proposed(param, home, current)
         description = None if proposed is None else {"suggested_value": proposed}
-        fields[marker(name, description=description)] = _FIELDS[param.kind](param)
+        fields[marker(name, description=description)] = (
+            _entity(param, excluded) if param.kind is ParamKind.ENTITY else _FIELDS[param.kind](param)
+        )
     return probatio.Schema(fields)
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult
-from homeassistant.helpers import selector as sel
+from homeassistant.helpers import entity_registry as er, selector as sel
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 import probatio
@@ -87,7 +87,10 @@ class SourceFlow(ConfigSubentryFlow):
             options, errors = parameters.options_from(self._provider_type, user_input, current)
             if not errors and await self._try(options, errors, placeholders):
                 return await self.async_step_preview()
-        schema = parameters.schema(self._provider_type, home_of(self.hass), current)
+        # A source made of Strata's own entities would feed on itself.
+        own = er.async_entries_for_config_entry(er.async_get(self.hass), self._get_entry().entry_id)
+        excluded = [entity.entity_id for entity in own]
+        schema = parameters.schema(self._provider_type, home_of(self.hass), current, excluded)
         if user_input is not None:
             secrets = {param.key for param in self._provider_type.params if param.kind is ParamKind.SECRET}
             schema = self.add_suggested_values_to_schema(
@@ -172,14 +175,18 @@ class SourceFlow(ConfigSubentryFlow):
         return f"{value:.4g} {unit}".strip() if isinstance(value, float) else f"{value} {unit}".strip()
 
     async def _title(self) -> str:
-        """Return the provider's name and what tells two of its sources apart."""
+        """Return what the source is about, for which place, and who says so: `Electricity price AT (Energy-Charts)`."""
         names = await async_get_translations(self.hass, self.hass.config.language, "selector", {DOMAIN})
-        # "Home Assistant entity" says nothing of what it is about, the name of its role does.
-        kind, key = (CONF_ROLE, self._role.key) if self._provider.local else (CONF_PROVIDER, self._provider.key)
-        name = names.get(f"component.{DOMAIN}.selector.{kind}.options.{key}", key)
+        topic, provider = (
+            names.get(f"component.{DOMAIN}.selector.{kind}.options.{key}", key)
+            for kind, key in ((CONF_ROLE, self._role.key), (CONF_PROVIDER, self._provider.key))
+        )
         detail = self._provider.title()
-        state = self.hass.states.get(detail) if self._provider.local else None
-        return f"{name} {state.name if state else detail}".strip()
+        if self._provider.local:
+            # "Home Assistant entity" says nothing; what the entity is called does.
+            words = ((self.hass.states.get(word), word) for word in detail.split())
+            return f"{topic} ({' '.join(state.name if state else word for state, word in words)})"
+        return " ".join(filter(None, (topic, detail, f"({provider})")))
 
     # What is there already
 

@@ -13,8 +13,8 @@ from tests.integration.live.process import LiveHome, wait_for
 if TYPE_CHECKING:
     from tests.integration.live.person import Person
 
-PRICE = "sensor.energy_charts_de_lu_current_price"
-HEALTHY = "binary_sensor.energy_charts_de_lu_healthy"
+PRICE = "sensor.electricity_price_de_lu_energy_charts_current_price"
+HEALTHY = "binary_sensor.electricity_price_de_lu_energy_charts_connection"
 CARBON = "sensor.carbon_intensity_grid_carbon_carbon_intensity"
 
 

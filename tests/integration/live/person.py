@@ -122,7 +122,12 @@ class Person:
     def number_field(self, label: str) -> Locator:
         return self._dialog.locator("ha-selector-number").filter(has_text=label).locator("input")
 
+    def go_on(self) -> None:
+        """Leave a step after which others come."""
+        self._dialog.get_by_role("button", name="Next").click()
+
     def submit(self) -> None:
+        """Leave the last step."""
         self._dialog.get_by_role("button", name="Submit").click()
 
     def error(self) -> str:

@@ -44,7 +44,7 @@ def test_a_person_sets_up_strata(home: LiveHome, person: Person) -> None:
     person.look("integration")
     change_zone(person)
     wait_for(lambda: shows_price(home, "AT"), "the price of AT")
-    person.open_device("Energy-Charts AT")
+    person.open_device("Electricity price AT (Energy-Charts)")
     wait_for(lambda: is_price(number(person.shown("Current price")), "AT"), "the price of AT on the device's page")
     assert person.shown("Current price").endswith("EUR/kWh")
     person.look("price-device")
@@ -86,16 +86,16 @@ def add_hub_and_first_source(person: Person) -> None:
     person.sees_form("Add a source")
     person.look("role")
     person.choose("Electricity price")
-    person.submit()
+    person.go_on()
     person.sees_form("Choose a provider")
     person.look("provider")
     person.choose("Energy-Charts")
-    person.submit()
+    person.go_on()
     person.sees_form("Energy-Charts")
     assert person.chosen() == "DE-LU", "the zone of the home's country is proposed"
     person.look("parameters")
-    person.submit()
-    person.sees_form("Energy-Charts DE-LU")
+    person.go_on()
+    person.sees_form("Electricity price DE-LU (Energy-Charts)")
     preview_is_right(person.description("Now:"))
     person.look("preview")
     person.submit()
@@ -117,14 +117,14 @@ def preview_is_right(text: str) -> None:
 
 
 def change_zone(person: Person) -> None:
-    person.reconfigure("Energy-Charts DE-LU")
+    person.reconfigure("Electricity price DE-LU (Energy-Charts)")
     person.sees_form("Choose a provider")
-    person.submit()
+    person.go_on()
     person.sees_form("Energy-Charts")
     assert person.chosen() == "DE-LU"
     person.select("AT")
-    person.submit()
-    person.sees_form("Energy-Charts AT")
+    person.go_on()
+    person.sees_form("Electricity price AT (Energy-Charts)")
     assert is_price(number(person.description("Now:").partition("Now:")[2]), "AT")
     person.look("reconfigured")
     person.submit()
@@ -135,16 +135,16 @@ def add_entity_source(person: Person) -> None:
     person.add_source()
     person.sees_form("Add a source")
     person.choose("Carbon intensity")
-    person.submit()
+    person.go_on()
     person.sees_form("Choose a provider")
     person.choose("Home Assistant entity")
-    person.submit()
+    person.go_on()
     person.sees_form("Home Assistant entity")
     person.pick_entity(0, "Grid carbon")
     person.pick_entity(1, "Wind share")
     person.look("entities")
-    person.submit()
-    person.sees_form("Carbon intensity Grid carbon")
+    person.go_on()
+    person.sees_form("Carbon intensity (Grid carbon)")
     person.description("Now: 245 gCO2eq/kWh")
     person.submit()
     person.sees_form("Success")
@@ -187,26 +187,26 @@ def test_values_outlast_an_outage_and_a_restart(home: LiveHome, market: Market, 
     update_until(home, "on")
     assert current(home)["fetched_at"] > before["fetched_at"]
     [complaint] = home.complaints
-    assert "Error fetching Energy-Charts DE-LU data: " in complaint, "an outage is logged once"
+    assert "Error fetching Electricity price DE-LU (Energy-Charts) data: " in complaint, "an outage is logged once"
 
 
 def outage_is_visible(person: Person) -> None:
     """The device says so, a form says why; nobody can mend an outage here, so there is nothing to repair."""
     person.log_in(USER, PASSWORD)
     person.open_integration("strata")
-    person.open_device("Energy-Charts DE-LU")
-    wait_for(lambda: person.shown("Healthy") == "Disconnected", "the outage on the device's page")
+    person.open_device("Electricity price DE-LU (Energy-Charts)")
+    wait_for(lambda: person.shown("Connection") == "Disconnected", "the outage on the device's page")
     assert is_price(number(person.shown("Current price")), "DE-LU")
     person.look("outage-device")
     assert person.ask("repairs/list_issues") == {"issues": []}
 
     person.open_integration("strata")
-    person.reconfigure("Energy-Charts DE-LU")
+    person.reconfigure("Electricity price DE-LU (Energy-Charts)")
     person.sees_form("Choose a provider")
-    person.submit()
+    person.go_on()
     person.sees_form("Energy-Charts")
     person.select("AT")
-    person.submit()
+    person.go_on()
     assert "127.0.0.1" in person.error()
     assert person.chosen() == "AT", "what was entered is still there"
     person.look("outage-form")
