@@ -95,6 +95,7 @@ def reading_as_json(reading: Reading) -> dict[str, Any]:
         "estimated": reading.estimated,
         "attribution": reading.attribution,
         "notes": dict(reading.notes),
+        "timezone": reading.timezone,
     }
 
 
@@ -114,6 +115,7 @@ def reading_from_json(data: Mapping[str, Any]) -> Reading:
         estimated=data["estimated"],
         attribution=data["attribution"],
         notes=data["notes"],
+        timezone=data["timezone"],
     )
 
 

@@ -187,9 +187,16 @@ def _slots(forecast: Forecast, start: datetime, end: datetime | None) -> list[An
 
 
 def _moment(call: ServiceCall, key: str) -> datetime | None:
-    """Return a time of the call; one without an offset is in the home's time zone."""
+    """Return a time of the call; one without an offset is in the home's time zone.
+
+    Raises:
+        ServiceValidationError: in UTC it lies outside the years 1 to 9999.
+    """
     moment: datetime | None = call.data.get(key)
-    return None if moment is None else dt_util.as_utc(moment)
+    try:
+        return None if moment is None else dt_util.as_utc(moment)
+    except OverflowError:
+        raise _refusal("time_out_of_range", time=str(moment)) from None
 
 
 def _find_forecast(call: ServiceCall) -> tuple[SourceCoordinator, str]:

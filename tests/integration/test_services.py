@@ -144,6 +144,7 @@ async def test_forecast_of_a_role_is_that_of_the_first_source_that_has_it(
             {"role": "electricity_pricing", "start": "2026-11-22 00:00:00", "end": "2026-11-21 00:00:00"},
             "end_before_start",
         ),
+        ({"role": "electricity_pricing", "start": "0001-01-01 00:00:00"}, "time_out_of_range"),
     ],
 )
 async def test_forecast_that_cannot_be_given(

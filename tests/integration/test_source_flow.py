@@ -4,8 +4,9 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import SOURCE_USER, ConfigSubentry
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, SupportsResponse
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
+from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
@@ -266,6 +267,34 @@ async def test_source_cannot_be_made_of_stratas_own_entities(
         await go_on(home, result, {"entity": "sensor.energy_charts_de_lu_current_price"})
 
 
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [("0.00001", "0.00001"), ("-0.0131", "-0.0131"), ("0", "0"), ("0.234567", "0.2346"), ("9876.6", "9877")],
+)
+async def test_price_is_shown_as_people_write_it(
+    home: HomeAssistant, start_hub: StartHub, state: str, shown: str
+) -> None:
+    home.states.async_set("sensor.price", state, {"unit_of_measurement": "EUR/kWh"})
+    result = await begin(home, await start_hub(), "electricity_pricing", "entity")
+    result = await go_on(home, result, {"entity": "sensor.price"})
+    assert result["description_placeholders"]["value"] == f"{shown} EUR/kWh"
+
+
+async def test_area_of_an_action_is_in_the_title_beside_the_name_of_its_entity(
+    home: HomeAssistant, start_hub: StartHub, entity_registry: er.EntityRegistry
+) -> None:
+    entity_registry.async_get_or_create("sensor", "nordpool", "price", suggested_object_id="price")
+    states = {"unit_of_measurement": "EUR/kWh", "friendly_name": "Nord Pool price"}
+    home.states.async_set("sensor.price", "0.1", states)
+    row = {"start": "2026-11-21T00:00:00+00:00", "end": "2026-11-22T00:00:00+00:00", "price": 100.0}
+    home.services.async_register(
+        "nordpool", "get_prices_for_date", lambda call: {"SE3": [row]}, supports_response=SupportsResponse.ONLY
+    )
+    result = await begin(home, await start_hub(), "electricity_pricing", "action")
+    result = await go_on(home, result, {"entity": "sensor.price", "area": "SE3"})
+    assert result["description_placeholders"]["title"] == "Electricity price (Nord Pool price SE3)"
+
+
 async def test_impossible_value_is_not_shown(home: HomeAssistant, start_hub: StartHub) -> None:
     home.states.async_set("sensor.grid", "-5", {"unit_of_measurement": "gCO2eq/kWh"})
     result = await begin(home, await start_hub(), "carbon_intensity", "entity")
@@ -342,6 +371,18 @@ async def test_reconfigure_changes_parameters_and_provider_but_not_the_role(
     await settle(home, entry)
     assert only_subentry(entry).data["provider"] == "entity"
     assert home.states.get("sensor.energy_charts_de_lu_current_price").state == "0.3", "the entity stays the same"
+
+
+async def test_form_of_a_source_that_has_been_removed_ends(
+    home: HomeAssistant, start_hub: StartHub, energy_charts: AiohttpClientMocker
+) -> None:
+    entry = await start_hub(price_source())
+    await settle(home, entry)
+    result = await reconfigure(home, entry)
+    home.config_entries.async_remove_subentry(entry, only_subentry(entry).subentry_id)
+    await settle(home, entry)
+    result = await go_on(home, result, {"provider": "energy_charts"})
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "source_removed")
 
 
 async def test_reconfigure_keeps_a_secret_that_is_not_entered_again(

@@ -313,10 +313,22 @@ async def test_awattar_with_two_units_or_a_slot_that_ends_early_is_a_bad_answer(
     ],
 )
 def test_price_day(home: Home, now: tuple[int, ...], start: tuple[int, ...], hours: int) -> None:
-    begin, end = price_day(home, datetime(*now, tzinfo=UTC))
+    snapshot = present(flat(0.1), datetime(*now, tzinfo=UTC), home)
+    begin, end = price_day(snapshot)
     assert begin == datetime(*start, tzinfo=UTC)
     assert end - begin == timedelta(hours=hours)
-    assert price_day(home, datetime(*now, tzinfo=UTC), days=1)[0] == end
+    assert price_day(snapshot, days=1)[0] == end
+
+
+async def test_a_source_of_the_market_has_its_days_wherever_the_home_is() -> None:
+    snapshot = present(await germany(), home=LONDON)
+    # The same as in Berlin: the 24 hour means from Brussels' midnight on add up to 1600 EUR/MWh.
+    assert metric("average_price", snapshot) == pytest.approx(1.6 / 24)
+    assert metric("tomorrow_available", snapshot) is True
+    # At 23:30 in London the market's tomorrow has begun, and nothing is known beyond it.
+    late = present(await germany(), datetime(2026, 11, 20, 23, 30, tzinfo=UTC), LONDON)
+    assert metric("average_price", late) == pytest.approx(1.6 / 24 + 0.005)
+    assert metric("tomorrow_available", late) is False
 
 
 class Least(random.Random):

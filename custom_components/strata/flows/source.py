@@ -1,8 +1,16 @@
 """The one form of all sources: role, provider, parameters, a test fetch that is shown, done."""
 
+import math
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
+    ConfigSubentry,
+    ConfigSubentryFlow,
+    SubentryFlowResult,
+    UnknownSubEntry,
+)
+from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers import entity_registry as er, selector as sel
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
@@ -172,7 +180,7 @@ class SourceFlow(ConfigSubentryFlow):
             return "–"
         field = next(field for field in self._role.fields if field.name == self._role.main)
         unit = field.unit or self._reading.unit or ""
-        return f"{value:.4g} {unit}".strip() if isinstance(value, float) else f"{value} {unit}".strip()
+        return f"{_readable(value) if isinstance(value, float) else value} {unit}".strip()
 
     async def _title(self) -> str:
         """Return what the source is about, for which place, and who says so: `Electricity price AT (Energy-Charts)`."""
@@ -192,8 +200,17 @@ class SourceFlow(ConfigSubentryFlow):
 
     @property
     def _current(self) -> ConfigSubentry | None:
-        """The source that is changed, None when one is added."""
-        return self._get_reconfigure_subentry() if self.source == SOURCE_RECONFIGURE else None
+        """The source that is changed, None when one is added.
+
+        Raises:
+            AbortFlow: it has been removed while its form was open.
+        """
+        if self.source != SOURCE_RECONFIGURE:
+            return None
+        try:
+            return self._get_reconfigure_subentry()
+        except UnknownSubEntry:
+            raise AbortFlow("source_removed") from None
 
     def _current_options(self) -> Options | None:
         current = self._current
@@ -232,6 +249,13 @@ def parameters_step(role: Role, provider: type[Provider]) -> str:
 for _role in ROLES:
     for _provider in _role.providers:
         setattr(SourceFlow, f"async_step_{parameters_step(_role, _provider)}", SourceFlow.async_step_parameters)
+
+
+def _readable(value: float) -> str:
+    """Return `value` with four significant digits, all of those before the point, and no exponent."""
+    places = max(3 - math.floor(math.log10(abs(value))), 0) if value else 0
+    text = f"{value:.{places}f}"
+    return text.rstrip("0").rstrip(".") if places else text
 
 
 def _choice(key: str, options: list[str]) -> sel.SelectSelector:

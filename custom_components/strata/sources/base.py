@@ -174,6 +174,8 @@ class Reading:
     attribution: str | None = None
     notes: Mapping[str, Json] = field(default_factory=dict)
     """Small extra facts that are shown as attributes, never credentials."""
+    timezone: str | None = None
+    """IANA time zone whose days its forecasts are made for; None leaves that to the role."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

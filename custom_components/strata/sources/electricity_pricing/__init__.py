@@ -67,7 +67,10 @@ def _hours(snapshot: Snapshot, *, dearest: bool) -> list[Slot]:
 
 
 def _hours_metric(key: str, *, dearest: bool) -> Metric:
-    """Return the metric of when the next named hour begins, or the running one began."""
+    """Return the metric of when the running named hour began, else of when the next begins.
+
+    It stays while the hour runs: what is to happen at that time would miss it if it moved on then.
+    """
 
     def value(snapshot: Snapshot) -> MetricValue:
         hours = _hours(snapshot, dearest=dearest)
@@ -82,7 +85,7 @@ def _hours_metric(key: str, *, dearest: bool) -> Metric:
 
 def _tomorrow_available(snapshot: Snapshot) -> MetricValue:
     forecast = snapshot.reading.forecasts.get(PRICE)
-    _, end = price_day(snapshot.home, snapshot.now, days=1)
+    _, end = price_day(snapshot, days=1)
     return forecast is not None and any(slot.end >= end for slot in forecast.slots)
 
 

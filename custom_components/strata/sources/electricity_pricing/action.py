@@ -63,7 +63,8 @@ class Action(Provider):
                     raise
         unit = action.unit.replace("CUR", currency)
         code, slots = priced_slots(rows, unit, currency, zone)
-        reading = price_reading(context, f"{self.key}:{self.title()}", f"{code}/kWh", slots, None)
+        provider = f"{self.key}:{self.title()}"
+        reading = price_reading(context, provider, f"{code}/kWh", slots, None, zone=action.zone)
         return replace(reading, notes={"action": f"{origin.platform}.{action.name}"})
 
     @override

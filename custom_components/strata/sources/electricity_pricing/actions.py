@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from .prices import MARKET_ZONE
 
@@ -27,7 +28,7 @@ class PriceAction:
     unit: str = "CUR/kWh"
     days: int = 2
     """How many calls, one for each day from today; 1 when one call answers all."""
-    zone: tzinfo | None = None
+    zone: ZoneInfo | None = None
     """Whose days it goes by; None for the home's."""
     rolling: bool = False
     """True when it answers the hours ahead, renewed all the time, and not days that are published once."""

@@ -40,7 +40,7 @@ class _Awattar(Provider):
             if price is not None:
                 slots[begin] = Slot(begin, end, price * factor)
         ordered = tuple(slots[begin] for begin in sorted(slots))
-        return price_reading(context, self.key, f"{currency}/kWh", ordered, self.attribution)
+        return price_reading(context, self.key, f"{currency}/kWh", ordered, self.attribution, zone=MARKET_ZONE)
 
     @override
     def next_fetch(self, now: datetime, reading: Reading | None) -> datetime | None:

@@ -74,7 +74,8 @@ class EnergyCharts(Provider):
         licence = answer.get("license_info")
         attribution = f"{self.attribution}: {licence}" if isinstance(licence, str) else self.attribution
         slots = tuple(slot for slot in slots if slot.end > start)
-        return price_reading(context, f"{self.key}:{self.title()}", f"{currency}/kWh", slots, attribution)
+        provider = f"{self.key}:{self.title()}"
+        return price_reading(context, provider, f"{currency}/kWh", slots, attribution, zone=MARKET_ZONE)
 
     @override
     def next_fetch(self, now: datetime, reading: Reading | None) -> datetime | None:

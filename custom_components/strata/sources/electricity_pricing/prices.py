@@ -58,9 +58,17 @@ def per_kwh(unit: str, currency: str | None = None) -> tuple[str, float]:
 
 
 def price_reading(
-    context: Context, provider: str, unit: str, slots: tuple[Slot, ...], attribution: str | None
+    context: Context,
+    provider: str,
+    unit: str,
+    slots: tuple[Slot, ...],
+    attribution: str | None,
+    *,
+    zone: ZoneInfo | None = None,
 ) -> Reading:
     """Return the reading of slots with prices in `unit` (CUR/kWh).
+
+    `zone` is the market's whose days the slots fill; None where the source does not tell.
 
     Raises:
         SourceNoData: no slot contains the present.
@@ -77,6 +85,7 @@ def price_reading(
         unit=unit,
         forecasts={PRICE: Forecast(unit, now, slots)},
         attribution=attribution,
+        timezone=zone.key if zone else None,
     )
 
 
@@ -85,13 +94,17 @@ def day_slots(snapshot: Snapshot, *, days: int = 0) -> tuple[Slot, ...]:
     forecast = snapshot.reading.forecasts.get(PRICE)
     if forecast is None:
         return ()
-    return within(forecast.slots, *price_day(snapshot.home, snapshot.now, days=days))
+    return within(forecast.slots, *price_day(snapshot, days=days))
 
 
-def price_day(home: Home, now: datetime, *, days: int = 0) -> tuple[datetime, datetime]:
-    """Return start and end of the price day that contains `now`, or of the one `days` later."""
-    zone = price_zone(home)
-    noon = datetime.combine(now.astimezone(zone).date() + timedelta(days=days), time(12), zone)
+def price_day(snapshot: Snapshot, *, days: int = 0) -> tuple[datetime, datetime]:
+    """Return start and end of the price day that contains `snapshot.now`, or of the one `days` later.
+
+    It is a day of the source's market; where the source does not tell its market, of the home's.
+    """
+    told = snapshot.reading.timezone
+    zone = ZoneInfo(told) if told else price_zone(snapshot.home)
+    noon = datetime.combine(snapshot.now.astimezone(zone).date() + timedelta(days=days), time(12), zone)
     return day_around(noon, zone)
 
 
