@@ -12,7 +12,7 @@ from . import details
 from .base import CompactReport, RawRows
 from .catalog import move_definitions
 from .connection import transaction
-from .keys import NO_KIND, chunk_key, key_period, key_series
+from .keys import NO_KIND, chunk_key, key_period, key_range, key_series
 from .rows import (
     RAW_SPAN,
     LiveRows,
@@ -88,29 +88,22 @@ def _groups(
         yield int(period[group[0]]), int(series[group[0]]), group
 
 
-def _existing(
-    connection: sqlite3.Connection, table: str, period: NDArray[np.int64], series: NDArray[np.int64]
-) -> set[int]:
-    """Return which of the chunks about to be written are there already."""
-    keys = np.unique(period << 24 | series << 4 | NO_KIND)
-    found: set[int] = set()
-    for wanted in np.unique(period).tolist():
-        first, last = chunk_key(wanted, 0, 0), chunk_key(wanted + 1, 0, 0)
-        found.update(
-            row[0]
-            for row in connection.execute(
-                f"SELECT key FROM {table} WHERE key >= ? AND key < ?",
-                (first, last),
-            )
+def _existing(connection: sqlite3.Connection, period: NDArray[np.int64]) -> set[int]:
+    """Return the keys of the raw chunks there already in these periods."""
+    return {
+        key
+        for wanted in np.unique(period).tolist()
+        for (key,) in connection.execute(
+            "SELECT key FROM raw_chunk WHERE key >= ? AND key < ?", key_range(wanted, wanted)
         )
-    return found & set(keys.tolist())
+    }
 
 
 def _move_values(connection: sqlite3.Connection, live: LiveRows) -> int:
     which = np.flatnonzero(~_is(live, Flag.RESUME, Flag.HEARTBEAT, Flag.DETAIL))
     rows, series, seq = take(live.rows, which), live.series[which], live.seq[which]
     period = rows.times // RAW_SPAN
-    existing = _existing(connection, "raw_chunk", period, series)
+    existing = _existing(connection, period)
     written: list[tuple[int, int, bytes]] = []
     upto: list[int] = []
     for hour, number, group in _groups(period, series, rows.times):

@@ -1,6 +1,6 @@
 """Chunk keys: which period, which series, which kind, in one integer."""
 
-from ..core.model import Kind, Micros, TimeRange
+from ..core.model import Kind, TimeRange
 
 _KIND_BITS = 4
 _SERIES_BITS = 20
@@ -43,8 +43,3 @@ def periods(span: int, when: TimeRange) -> range:
 def key_range(first: int, last: int) -> tuple[int, int]:
     """Return the half-open key range of all series in periods `first` to `last`, both included."""
     return first << _PERIOD_SHIFT, (last + 1) << _PERIOD_SHIFT
-
-
-def period_start(period: int, span: int) -> Micros:
-    """Return the first instant of a period."""
-    return period * span

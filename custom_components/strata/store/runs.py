@@ -1,21 +1,11 @@
 """When the home was being watched: runs, and from when a series held again."""
 
-from dataclasses import dataclass
 import sqlite3
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.model import Flag, Micros, TimeRange
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One stretch of recording; `end` is None for the one going on."""
-
-    id: int
-    start: Micros
-    end: Micros | None
 
 
 def begin(connection: sqlite3.Connection, now: Micros) -> tuple[int, bool, Micros | None]:
@@ -43,14 +33,6 @@ def end(connection: sqlite3.Connection, run: int, now: Micros) -> None:
         "UPDATE run SET stop = MAX(start, ?), alive = MAX(start, ?), clean = 1 WHERE id = ?",
         (now, now, run),
     )
-
-
-def all_runs(connection: sqlite3.Connection) -> list[Run]:
-    """Return the runs in time order."""
-    return [
-        Run(number, start, stop)
-        for number, start, stop in connection.execute("SELECT id, start, stop FROM run ORDER BY id")
-    ]
 
 
 def stops(connection: sqlite3.Connection, when: TimeRange) -> NDArray[np.int64]:
