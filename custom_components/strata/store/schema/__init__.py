@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 import sqlite3
 
 from ..base import StoreTooNew
-from . import v1
+from . import v1, v2
 
 type Step = Callable[[sqlite3.Connection], None]
 
-STEPS: tuple[Step, ...] = (v1.apply,)
+STEPS: tuple[Step, ...] = (v1.apply, v2.apply)
 """Step n makes version n + 1 from version n; a new file goes through all of them."""
 
 
