@@ -140,7 +140,9 @@ async def add_hub(hass: HomeAssistant) -> str | None:
 
 async def keep_days(hass: HomeAssistant, days: Mapping[str, int]) -> None:
     """Set how many days each tier is kept, through the hub's options."""
-    form = await hass.config_entries.options.async_init(hub(hass).entry_id)
+    menu = await hass.config_entries.options.async_init(hub(hass).entry_id)
+    _expect(menu, FlowResultType.MENU, "the menu of the hub's options")
+    form = await hass.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": "history"})
     sections = {"include": {}, "exclude": {"default_exclusions": True}, "keep": dict(days)}
     result = await hass.config_entries.options.async_configure(form["flow_id"], sections)
     _expect(result, FlowResultType.CREATE_ENTRY, "the hub's options")

@@ -19,9 +19,17 @@ def answers(keep: dict[str, int] | None = None, **lists: Any) -> dict[str, Any]:
     return {"include": include, "exclude": {"default_exclusions": True, **exclude}, "keep": keep or KEEP}
 
 
+async def open_page(hass: HomeAssistant, entry: MockConfigEntry, page: str) -> dict[str, Any]:
+    menu = await hass.config_entries.options.async_init(entry.entry_id)
+    assert (menu["type"], menu["step_id"]) == (FlowResultType.MENU, "init")
+    assert page in menu["menu_options"]
+    result = await hass.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": page})
+    return dict(result)
+
+
 async def submit(hass: HomeAssistant, entry: MockConfigEntry, user_input: dict[str, Any]) -> dict[str, Any]:
-    result = await hass.config_entries.options.async_init(entry.entry_id)
-    assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "init")
+    result = await open_page(hass, entry, "history")
+    assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "history")
     return dict(await hass.config_entries.options.async_configure(result["flow_id"], user_input))
 
 
@@ -57,7 +65,7 @@ async def test_saved_options_are_proposed_again(home: HomeAssistant, start_hub: 
     entry = await start_hub(
         include_labels=["important"], default_exclusions=False, exclude_areas=["cellar"], keep={**KEEP, "daily": 730}
     )
-    result = await home.config_entries.options.async_init(entry.entry_id)
+    result = await open_page(home, entry, "history")
     sections = result["data_schema"].schema
     proposed = {
         str(field): field.description["suggested_value"]
@@ -115,3 +123,14 @@ async def test_an_item_that_names_no_entity_is_refused(home: HomeAssistant, star
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert entry.options["include_entities"] == ["light.hall", "light.kitchen"]
     assert "include_domains" not in entry.options
+
+
+async def test_a_page_leaves_the_options_of_others_alone(home: HomeAssistant, start_hub: StartHub) -> None:
+    entry = await start_hub(include_domains=["light"], of_another_page=3)
+    await submit(home, entry, answers(exclude_domains=["switch"]))
+    assert entry.options == {
+        "of_another_page": 3,
+        "default_exclusions": True,
+        "exclude_domains": ["switch"],
+        "keep": KEEP,
+    }

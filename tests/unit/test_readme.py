@@ -28,7 +28,7 @@ from custom_components.strata.sources import ROLES, base as source_base
 from custom_components.strata.sources.electricity_pricing.actions import ACTIONS as PRICE_ACTIONS
 from custom_components.strata.sources.electricity_pricing.entity import LISTS
 from custom_components.strata.sources.electricity_pricing.rows import END_KEYS, PRICE_KEYS, START_KEYS
-from custom_components.strata.store.schema import v1
+from custom_components.strata.store.schema import v1, v2
 from custom_components.strata.store.sqlite import SqliteStore
 from custom_components.strata.store.tiers import DEFAULT_LADDER
 
@@ -283,7 +283,7 @@ def test_automations_are_written_as_they_are_today() -> None:
 
 def test_every_option_is_named() -> None:
     text = _section(README, "## Options")
-    sections = TEXTS["options"]["step"]["init"]["sections"]
+    sections = TEXTS["options"]["step"]["history"]["sections"]
     for section in sections.values():
         for label in section["data"].values():
             assert label in text, label
@@ -292,7 +292,7 @@ def test_every_option_is_named() -> None:
 
 
 def test_layers_are_kept_as_long_as_said() -> None:
-    labels = TEXTS["options"]["step"]["init"]["sections"]["keep"]["data"]
+    labels = TEXTS["options"]["step"]["history"]["sections"]["keep"]["data"]
     kept = {row[0]: row[1] for row in _rows(_section(README, "### How long it is kept"))}
     stored = {row[0].strip("`"): row[2] for row in _rows(_section(STORE, "## Layers"))}
     for tier in DEFAULT_LADDER.tiers:
@@ -346,7 +346,9 @@ def test_the_walk_through_shows_the_provider_as_it_is() -> None:
 
 
 def test_every_table_of_the_store_is_described() -> None:
-    created = {name for statement in v1._TABLES for name in re.findall(r"CREATE TABLE (\w+)", statement)}
+    created = {
+        name for statement in (*v1._TABLES, *v2._TABLES) for name in re.findall(r"CREATE TABLE (\w+)", statement)
+    }
     described = {name for row in _rows(_section(STORE, "## Schema")) for name in re.findall(r"`(\w+)`", row[0])}
     assert described == created
 

@@ -71,6 +71,6 @@ def test_tiers() -> None:
     assert tuple(options) == DOWNSAMPLED_TIERS
     assert set(TEXTS["selector"]["tier"]["options"]) == set(options)
     form = TEXTS["options"]
-    assert set(form["step"]["init"]["sections"]["keep"]["data"]) == set(DEFAULT_LADDER.names)
+    assert set(form["step"]["history"]["sections"]["keep"]["data"]) == set(DEFAULT_LADDER.names)
     for coarser in DEFAULT_LADDER.names[1:]:
         assert f"tier_{coarser}_too_short" in form["error"]

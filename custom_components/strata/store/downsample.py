@@ -10,16 +10,23 @@ from numpy.typing import NDArray
 
 from ..core.model import Flag, Kind, Micros, Series, TimeRange
 from ..core.rollup import Rollup
-from . import buckets, rows
+from . import buckets, operations, rows
 from .base import DownsampleReport, RawRows, StoreError
 from .connection import transaction
 from .job import StoreJob, set_watermark, watermark
 from .keys import key_range, key_series
 from .late import Settle
+from .operations import Operation
 from .roll_up import RollUp, load_carries, save_carries
 from .tiers import DAILY, DAY, FIVE_MINUTE, HOURLY, HOURLY_FROM, RAW, RAW_FROM, Tier
 from .timeline import Carry, series_values
 
+OPERATIONS = {
+    RAW: "downsample_hourly",
+    FIVE_MINUTE: "downsample_five_minute",
+    HOURLY: "downsample_daily",
+}
+"""What a step is called in the journal, by the tier it takes from."""
 _TOLERANCE = 1e-9
 """Sums of the same floats in another order differ by rounding only."""
 _VACUUM_PAGES = 4096
@@ -208,6 +215,17 @@ class Downsample(StoreJob):
                     report.bytes_freed,
                     report.seconds,
                     json.dumps(report.problems),
+                ),
+            )
+            operations.record(
+                self._connection,
+                Operation(
+                    OPERATIONS[report.tier],
+                    now,
+                    report.seconds,
+                    report.source_rows,
+                    report.bytes_freed,
+                    report.problems,
                 ),
             )
         self._connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()

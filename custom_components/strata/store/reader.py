@@ -6,7 +6,7 @@ from typing import Self
 
 from ..core.model import Flag, Kind, Micros, Series, TimeRange
 from ..core.rollup import Rollup
-from . import buckets, catalog, details, feed, forecasts, rows, sizes
+from . import buckets, catalog, details, feed, forecasts, operations, rows, sizes
 from .base import Cursor, Detail, Last, RawRows, Sizes, StoredForecast
 from .connection import connect_reader, in_store_words, snapshot
 from .tiers import DEFAULT_LADDER, Ladder
@@ -122,6 +122,11 @@ class StoreReader:
         """Return the cursor that skips everything written so far."""
         with in_store_words(self.path), snapshot(self._connection):
             return feed.newest(self._connection)
+
+    def operations(self, since: Micros = 0) -> list[operations.Operation]:
+        """Return what was done to the history since an instant, newest first."""
+        with in_store_words(self.path):
+            return operations.since(self._connection, since)
 
     def sizes(self, *, by_series: bool = False) -> Sizes:
         """Measure what fills the file."""

@@ -11,25 +11,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 import sqlite3
 import time
-from typing import Self
+from typing import Self, override
 
 from ..core.model import Flag, Forecast, Kind, Micros, Row, Series, SeriesKey, TimeRange
-from . import backlog, buckets, catalog, details, feed, forecasts, health, late, roll_up, runs, schema
-from .base import (
-    CompactReport,
-    Counters,
-    Cursor,
-    DownsampleReport,
-    OpenReport,
-    RollUpReport,
-    StoreError,
-)
-from .compact import compact
+from . import buckets, catalog, forecasts, late, runs, schema
+from .base import Counters, OpenReport, StoreError
 from .connection import connect_writer, in_store_words, transaction
-from .downsample import Downsample
 from .job import watermark
+from .maintenance import StoreMaintenance
 from .reader import StoreReader
-from .rows import RAW_SPAN
 from .tiers import DAILY, DAY, DEFAULT_LADDER, HOUR, HOURLY, Ladder
 
 _SLICE = 250
@@ -50,7 +40,7 @@ def now_micros() -> Micros:
     return time.time_ns() // 1000
 
 
-class SqliteStore:
+class SqliteStore(StoreMaintenance):
     """Writes and maintains the file. Not thread-safe: use it from one thread at a time.
 
     Every method that writes returns after COMMIT, and raises a `StoreError` otherwise: then
@@ -79,7 +69,7 @@ class SqliteStore:
         self.timezone = timezone
         self.ladder = ladder
         self.counters = Counters()
-        self._now = now
+        self._clock = now
         self._steps = steps
         self._opened: sqlite3.Connection | None = None
         self._catalog: dict[SeriesKey, Series] = {}
@@ -142,6 +132,7 @@ class SqliteStore:
         self._seq = int(newest)
         self._load_borders(connection)
 
+    @override
     def _load_borders(self, connection: sqlite3.Connection) -> None:
         self._rolled = watermark(connection, HOURLY)
         self._raw_from = late.raw_border(connection, self.timezone)
@@ -166,7 +157,12 @@ class SqliteStore:
             connection, self._opened = self._opened, None
             connection.close()
 
+    @override
+    def _now(self) -> Micros:
+        return self._clock()
+
     @property
+    @override
     def _connection(self) -> sqlite3.Connection:
         if self._opened is None:
             raise StoreError(f"{self.path.name} is not open")
@@ -362,84 +358,3 @@ class SqliteStore:
             " start = MIN(start, excluded.start), stop = MAX(stop, excluded.stop)",
             [(number, low, high) for number, (low, high) in stale.items()],
         )
-
-    def compact(self, until: Micros | None = None) -> CompactReport:
-        """Move rows older than `until` (None: all) from `live` into chunks."""
-        with in_store_words(self.path):
-            return compact(self._connection, until)
-
-    def roll_up(self, now: Micros | None = None) -> RollUpReport:
-        """Compact, then roll up every bucket that closed before `now`."""
-        moment = self._now() if now is None else now
-        with in_store_words(self.path):
-            compact(self._connection, moment)
-            parts = (self._connection, self.ladder, self.timezone, self._by_id)
-            try:
-                late.Settle(*parts).run()
-                return roll_up.RollUp(*parts).run(moment)
-            finally:
-                self._load_borders(self._connection)
-
-    def downsample(self, tier: str, now: Micros | None = None, *, dry_run: bool = False) -> DownsampleReport:
-        """Delete what is older than `tier` keeps, after proving that its roll-up is there.
-
-        Raises:
-            StoreError: the tier is the coarsest.
-            KeyError: there is no such tier.
-        """
-        moment = self._now() if now is None else now
-        with in_store_words(self.path):
-            compact(self._connection)
-            work = Downsample(self._connection, self.ladder, self.timezone, self._by_id)
-            try:
-                return work.run(tier, moment, dry_run=dry_run)
-            finally:
-                self._load_borders(self._connection)
-
-    def last_steps(self) -> dict[str, Micros]:
-        """Return when each tier was last handed down, by tier."""
-        with in_store_words(self.path):
-            return dict(
-                self._connection.execute("SELECT tier, MAX(finished) FROM ladder_step GROUP BY tier").fetchall()
-            )
-
-    def prune_details(self, before: Micros) -> int:
-        """Delete attributes and causes older than an instant; return how many."""
-        with in_store_words(self.path):
-            self._dictionaries.forget()
-            return details.prune(self._connection, before // RAW_SPAN * RAW_SPAN)
-
-    def prune_forecasts(self, before: Micros) -> int:
-        """Delete forecasts issued before an instant; return how many."""
-        with in_store_words(self.path), transaction(self._connection):
-            return forecasts.prune(self._connection, before)
-
-    def save_cursor(self, name: str, cursor: Cursor) -> None:
-        """Keep how far a reader of the change feed has come."""
-        with in_store_words(self.path):
-            feed.save_cursor(self._connection, name, cursor)
-
-    def load_cursor(self, name: str) -> Cursor | None:
-        """Return a feed reader's saved cursor."""
-        with in_store_words(self.path):
-            return feed.load_cursor(self._connection, name)
-
-    def drop_cursor(self, name: str) -> None:
-        """Forget a feed reader."""
-        with in_store_words(self.path):
-            feed.drop_cursor(self._connection, name)
-
-    def save_note(self, name: str, note: object) -> None:
-        """Keep a small JSON value that a reader of the change feed wants to find again; None forgets it."""
-        with in_store_words(self.path):
-            backlog.save_note(self._connection, name, note)
-
-    def quick_check(self) -> str | None:
-        """Return what is wrong with the file, or None when it is sound."""
-        with in_store_words(self.path):
-            return health.quick_check(self._connection)
-
-    def checkpoint(self) -> None:
-        """Copy the WAL back into the file and empty it."""
-        with in_store_words(self.path):
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

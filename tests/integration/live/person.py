@@ -101,6 +101,10 @@ class Person:
         """Choose among radio buttons."""
         self._dialog.locator("ha-radio-option").filter(has_text=re.compile(rf"^\s*{re.escape(label)}\s*$")).click()
 
+    def choose_page(self, label: str) -> None:
+        """Choose from a menu."""
+        self._dialog.locator("step-flow-menu").get_by_text(label, exact=True).click()
+
     def chosen(self) -> str:
         """Return what a drop-down list shows."""
         label, _, value = self._dialog.locator("ha-select ha-combo-box-item").first.inner_text().partition("\n")

@@ -153,6 +153,8 @@ def add_entity_source(person: Person) -> None:
 
 def change_options(person: Person) -> None:
     person.configure_hub()
+    person.sees_form("Options")
+    person.choose_page("History")
     person.sees_form("History")
     person.look("options")
     person.number_field("Single changes").fill("5")

@@ -5,7 +5,14 @@ Each topic has its tables in a tuple of its own.
 
 import sqlite3
 
-_TABLES: tuple[str, ...] = ()
+_OPERATIONS = (
+    """CREATE TABLE operation (
+        id INTEGER PRIMARY KEY, type TEXT NOT NULL, started INTEGER NOT NULL, seconds REAL NOT NULL,
+        records INTEGER NOT NULL, bytes_freed INTEGER NOT NULL, errors TEXT NOT NULL)""",
+    "CREATE INDEX operation_started ON operation (started)",
+)
+
+_TABLES: tuple[str, ...] = (*_OPERATIONS,)
 
 
 def apply(connection: sqlite3.Connection) -> None:

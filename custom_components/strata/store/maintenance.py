@@ -1,0 +1,126 @@
+"""What is done with a store's file beside writing rows: maintenance, retention, and notes of its followers."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+import sqlite3
+
+from ..core.model import Micros, Series
+from . import backlog, details, feed, forecasts, health, late, operations, roll_up
+from .base import CompactReport, Cursor, DownsampleReport, RollUpReport
+from .catalog import Dictionaries
+from .compact import compact
+from .connection import in_store_words, transaction
+from .downsample import Downsample
+from .operations import Operation
+from .rows import RAW_SPAN
+from .tiers import Ladder
+
+
+class StoreMaintenance(ABC):
+    """The half of the store that works on what is written already."""
+
+    path: Path
+    timezone: str
+    ladder: Ladder
+    _by_id: Mapping[int, Series]
+    _dictionaries: Dictionaries
+
+    @property
+    @abstractmethod
+    def _connection(self) -> sqlite3.Connection:
+        """The open file."""
+
+    @abstractmethod
+    def _now(self) -> Micros:
+        """Return the present."""
+
+    @abstractmethod
+    def _load_borders(self, connection: sqlite3.Connection) -> None:
+        """Learn anew up to where tiers are complete and from where they are kept."""
+
+    def compact(self, until: Micros | None = None) -> CompactReport:
+        """Move rows older than `until` (None: all) from `live` into chunks."""
+        with in_store_words(self.path):
+            return compact(self._connection, until)
+
+    def roll_up(self, now: Micros | None = None) -> RollUpReport:
+        """Compact, then roll up every bucket that closed before `now`."""
+        moment = self._now() if now is None else now
+        with in_store_words(self.path):
+            compact(self._connection, moment)
+            parts = (self._connection, self.ladder, self.timezone, self._by_id)
+            try:
+                late.Settle(*parts).run()
+                return roll_up.RollUp(*parts).run(moment)
+            finally:
+                self._load_borders(self._connection)
+
+    def downsample(self, tier: str, now: Micros | None = None, *, dry_run: bool = False) -> DownsampleReport:
+        """Delete what is older than `tier` keeps, after proving that its roll-up is there.
+
+        Raises:
+            StoreError: the tier is the coarsest.
+            KeyError: there is no such tier.
+        """
+        moment = self._now() if now is None else now
+        with in_store_words(self.path):
+            compact(self._connection)
+            work = Downsample(self._connection, self.ladder, self.timezone, self._by_id)
+            try:
+                return work.run(tier, moment, dry_run=dry_run)
+            finally:
+                self._load_borders(self._connection)
+
+    def last_steps(self) -> dict[str, Micros]:
+        """Return when each tier was last handed down, by tier."""
+        with in_store_words(self.path):
+            return dict(
+                self._connection.execute("SELECT tier, MAX(finished) FROM ladder_step GROUP BY tier").fetchall()
+            )
+
+    def record_operation(self, operation: Operation) -> None:
+        """Keep in the journal what was done to the history."""
+        with in_store_words(self.path), transaction(self._connection):
+            operations.record(self._connection, operation)
+
+    def prune_details(self, before: Micros) -> int:
+        """Delete attributes and causes older than an instant; return how many."""
+        with in_store_words(self.path):
+            self._dictionaries.forget()
+            return details.prune(self._connection, before // RAW_SPAN * RAW_SPAN)
+
+    def prune_forecasts(self, before: Micros) -> int:
+        """Delete forecasts issued before an instant; return how many."""
+        with in_store_words(self.path), transaction(self._connection):
+            return forecasts.prune(self._connection, before)
+
+    def save_cursor(self, name: str, cursor: Cursor) -> None:
+        """Keep how far a reader of the change feed has come."""
+        with in_store_words(self.path):
+            feed.save_cursor(self._connection, name, cursor)
+
+    def load_cursor(self, name: str) -> Cursor | None:
+        """Return a feed reader's saved cursor."""
+        with in_store_words(self.path):
+            return feed.load_cursor(self._connection, name)
+
+    def drop_cursor(self, name: str) -> None:
+        """Forget a feed reader."""
+        with in_store_words(self.path):
+            feed.drop_cursor(self._connection, name)
+
+    def save_note(self, name: str, note: object) -> None:
+        """Keep a small JSON value that a reader of the change feed wants to find again; None forgets it."""
+        with in_store_words(self.path):
+            backlog.save_note(self._connection, name, note)
+
+    def quick_check(self) -> str | None:
+        """Return what is wrong with the file, or None when it is sound."""
+        with in_store_words(self.path):
+            return health.quick_check(self._connection)
+
+    def checkpoint(self) -> None:
+        """Copy the WAL back into the file and empty it."""
+        with in_store_words(self.path):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
