@@ -8,7 +8,7 @@ Roll-ups keep the measurement too; their tags `tier` and `field` say of what the
 begin at the same instants and a role's fields share their tags. Their time is the start of the bucket.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 import re
 
@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.model import EXCLUDED_FLAGS, MICROS_PER_SECOND, FieldValue, Flag, Kind, Series
-from ..core.rollup import NO_STATE, Rollup
-from ..core.units import UnitError, convert
+from ..core.rollup import Rollup
+from ..store import answers
+from ..store.answers import Texts
 from ..store.backlog import ForecastRows
 from ..store.base import RawRows
-from ..store.tiers import DAILY, HOUR
+from ..store.tiers import HOUR
 from .line_protocol import Column, PointBlock
 
 ENTITY_TAGS = ("entity_id", "domain", "device_class", "area_id", "device_id")
@@ -43,9 +44,6 @@ _AMBIGUOUS = re.compile(r"\\(?=[ ,=\\]|\Z)")
 _MIRRORED = np.ones(len(Flag), bool)
 """By flag: whether a row with it is a point."""
 _MIRRORED[[*EXCLUDED_FLAGS, Flag.GAP, Flag.RESUME, Flag.HEARTBEAT, Flag.DETAIL]] = False
-
-type Texts = Callable[[set[int]], Mapping[int, str]]
-"""Gives the texts of codes in raw rows and text roll-ups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +98,11 @@ class Renderer:
         if not len(rollup):
             return
         tags = tags_of(series) | {"tier": tier, "field": _clean(series.key.field)}
-        fields: dict[str, Column] = {
-            "total_samples" if tier == DAILY else "sample_count": rollup.columns["n"],
-            "covered_seconds": rollup.covered_seconds,
-            **_COLUMNS[rollup.kind](rollup),
-        }
-        if (energy := energy_kwh(rollup, series.unit)) is not None:
-            fields["daily_energy" if tier == DAILY else "total_energy"] = energy
+        fields: dict[str, Column] = dict(answers.fields(rollup, tier, series.unit))
         if rollup.kind is Kind.TEXT and self.strings:
-            fields |= {f"{end}_state": self._words(_codes(rollup.columns[end])) for end in ("first", "last")}
+            fields |= {
+                f"{end}_state": self._words(answers.state_codes(rollup.columns[end])) for end in ("first", "last")
+            }
         yield PointBlock(series.key.measurement, tags, rollup.starts, fields, self._constants(series))
         if rollup.kind is Kind.TEXT and series.labels.get("device_class") not in _TIMES:
             yield from self._states(series, tags, rollup)
@@ -163,65 +157,3 @@ def _clean(text: str) -> str:
     if text.isalnum():
         return text
     return _AMBIGUOUS.sub("/", _CONTROL.sub(" ", text)).strip()
-
-
-def energy_kwh(rollup: Rollup, unit: str | None) -> NDArray[np.float64] | None:
-    """Return kWh per bucket: of a power its integral over time, of an energy meter its increase; None for others."""
-    if unit is None:
-        return None
-    try:
-        if rollup.kind is Kind.METER:
-            return np.multiply(rollup.columns["increase"], convert(1.0, unit, "kWh"))
-        if rollup.kind is Kind.MEASUREMENT:
-            return np.multiply(rollup.columns["integral"], convert(1.0, unit, "kW") / 3600)
-    except UnitError:
-        return None
-    return None
-
-
-def _codes(column: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.int64]:
-    return np.where(column == NO_STATE, 0, column).astype(np.int64)
-
-
-def _measurement(rollup: Rollup) -> dict[str, Column]:
-    columns = rollup.columns
-    return {
-        "avg_value": rollup.mean,
-        "min_value": columns["min"],
-        "max_value": columns["max"],
-        "first_value": columns["first"],
-        "last_value": columns["last"],
-    }
-
-
-def _meter(rollup: Rollup) -> dict[str, Column]:
-    columns = rollup.columns
-    return {
-        "increase": columns["increase"],
-        "resets": columns["resets"],
-        "first_value": columns["first"],
-        "last_value": columns["last"],
-    }
-
-
-def _on_off(rollup: Rollup) -> dict[str, Column]:
-    columns = rollup.columns
-    return {
-        "avg_value": rollup.mean,
-        "on_seconds": columns["on"] / MICROS_PER_SECOND,
-        "transitions": columns["transitions"],
-        "first_value": columns["first"],
-        "last_value": columns["last"],
-    }
-
-
-def _text(rollup: Rollup) -> dict[str, Column]:
-    return {"transitions": rollup.columns["transitions"]}
-
-
-_COLUMNS: Mapping[Kind, Callable[[Rollup], dict[str, Column]]] = {
-    Kind.MEASUREMENT: _measurement,
-    Kind.METER: _meter,
-    Kind.ON_OFF: _on_off,
-    Kind.TEXT: _text,
-}

@@ -6,7 +6,8 @@ import pytest
 from custom_components.strata.core.model import Flag, Kind, Point, Series, SeriesKey
 from custom_components.strata.core.rollup import rollup
 from custom_components.strata.mirror.line_protocol import encode_block
-from custom_components.strata.mirror.render import Renderer, energy_kwh, tags_of
+from custom_components.strata.mirror.render import Renderer, tags_of
+from custom_components.strata.store.answers import energy_kwh
 from custom_components.strata.store.backlog import ForecastRows
 from custom_components.strata.store.base import RawRows
 
