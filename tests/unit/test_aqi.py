@@ -204,7 +204,7 @@ def test_each_pollutant_goes_by_its_own_mean() -> None:
 
 
 def test_the_worse_of_two_means_counts() -> None:
-    # Seven hours of 80 ppb and one of 200: 95 ppb over eight hours is 151 + 9·49/19 = 174; 200 in one is 151 + 35·49/39 = 195.
+    # Seven hours of 80 ppb and one of 200: 95 over eight are 151 + 9·49/19 = 174, 200 in one 151 + 35·49/39 = 195.
     hours = [micrograms("o3", 200.0)] + [micrograms("o3", 80.0)] * 7
     assert sub_indices({"o3": hours}) == (SubIndex("o3", 195, "1h"),)
     # A day of 400 ppb is worse than its last hour can say.

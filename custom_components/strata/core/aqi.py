@@ -75,7 +75,7 @@ class Scale:
 
     def truncated(self, concentration: float) -> float:
         """Return the concentration as the EPA cuts it; rounding in the last binary digits is undone first."""
-        return math.floor(round(concentration * 10**self.decimals, 6)) / 10**self.decimals
+        return math.floor(round(concentration * 10.0**self.decimals, 6)) / 10.0**self.decimals
 
     def index(self, concentration: float) -> int | None:
         """Return the index of a concentration in the scale's unit; None below its first band."""
@@ -196,7 +196,7 @@ class SubIndex(NamedTuple):
     """One pollutant's share in the US index."""
 
     pollutant: str
-    index: int
+    value: int
     averaging: str
     """`nowcast`, `24h`, `8h`, `1h`, or `instant`: one value stood for a mean that its past was not known for."""
 
@@ -216,7 +216,7 @@ def sub_indices(hours: Mapping[str, Sequence[float | None]], *, hourly: bool = T
             for span, value, averaging in _means(pollutant, hours[pollutant])
             if (index := us_index(pollutant, span, value)) is not None
         ]
-        found.extend([max(known, key=lambda one: one.index)] if known else [])
+        found.extend([max(known, key=lambda one: one.value)] if known else [])
     return tuple(found)
 
 
@@ -246,4 +246,4 @@ def _means(pollutant: str, hours: Sequence[float | None]) -> Iterator[tuple[str,
 
 def dominant(indices: Iterable[SubIndex]) -> SubIndex | None:
     """Return the sub-index that is the US index: the highest, of equals the first; None when there is none."""
-    return max(indices, key=lambda one: one.index, default=None)
+    return max(indices, key=lambda one: one.value, default=None)
