@@ -8,6 +8,7 @@ import pytest
 from custom_components.strata.core.model import Kind
 from custom_components.strata.core.rollup import rollup
 from custom_components.strata.store.answers import answers
+from custom_components.strata.store.buckets import empty
 from custom_components.strata.store.tiers import DAILY, HOURLY
 
 MINUTE = 60_000_000
@@ -64,7 +65,7 @@ def test_on_and_off_have_their_seconds() -> None:
 
 
 def test_texts_have_the_seconds_of_each_state() -> None:
-    found = rollup([START + 20 * MINUTE, START + 50 * MINUTE], [1, 2], EDGES, kind=Kind.TEXT)
+    found = rollup([START + 20 * MINUTE, START + 50 * MINUTE], np.array([1, 2]), EDGES, kind=Kind.TEXT)
     [hour] = answers(found, HOURLY, None, texts)
     assert hour["state_seconds"] == {"heat": 1800.0, "idle": 600.0}
     assert (hour["first_value"], hour["last_value"], hour["transitions"]) == ("heat", "idle", 1)
@@ -79,5 +80,4 @@ def test_answers_are_json_whatever_is_unknown() -> None:
 
 
 def test_nothing_is_told_of_nothing() -> None:
-    empty = rollup([], [], [START], kind=Kind.MEASUREMENT)
-    assert answers(empty, HOURLY, None, texts) == []
+    assert answers(empty(Kind.MEASUREMENT), HOURLY, None, texts) == []
