@@ -1,0 +1,1 @@
+"""The archive: finished months as open files, elsewhere, proven before anything local goes."""

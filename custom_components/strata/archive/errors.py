@@ -1,0 +1,40 @@
+"""What can go wrong with an archive."""
+
+from enum import StrEnum
+
+
+class ArchiveError(Exception):
+    """The archive could not do what it was asked; nothing local was deleted."""
+
+
+class FileDamaged(ArchiveError):
+    """A file is not what was written."""
+
+
+class FileTooNew(ArchiveError):
+    """A file was written by a newer Strata, in a form that this one does not know."""
+
+
+class Problem(StrEnum):
+    """Why a target does not do what it should; each has a text in the form."""
+
+    CANNOT_CONNECT = "cannot_connect"
+    UNAUTHORIZED = "invalid_auth"
+    FORBIDDEN = "forbidden"
+    NO_BUCKET = "no_bucket"
+    NOT_FOUND = "not_found"
+    NOT_A_FOLDER = "not_a_folder"
+    NOT_MOUNTED = "not_mounted"
+    NOT_WRITABLE = "not_writable"
+    NO_SPACE = "no_space"
+    REFUSED = "refused"
+    DAMAGED = "damaged"
+
+
+class TargetError(ArchiveError):
+    """A target could not be used; `problem` says why, the message what it said."""
+
+    def __init__(self, problem: Problem, message: str) -> None:
+        """Keep the kind of problem."""
+        super().__init__(message)
+        self.problem = problem
