@@ -113,6 +113,18 @@ def utc_offset(timezone: str, t: Micros) -> int:
     return _spell_at(timezone, t).offset // MICROS_PER_SECOND
 
 
+def offsets(timezone: str, start: Micros, end: Micros) -> list[tuple[Micros, Micros]]:
+    """Return (instant, microseconds ahead of UTC from then on) of every stretch of constant offset in `[start, end]`.
+
+    The first instant is at or before `start`; the others are where the clocks change.
+    """
+    return [
+        (spell.start, spell.offset)
+        for spell in _spells_around(timezone, start, end)
+        if spell.end > start and spell.start <= end
+    ]
+
+
 def local_date(timezone: str, t: Micros) -> date:
     """Return the date on the local calendar at `t`."""
     return date.fromordinal(_EPOCH_DAY + (t + _spell_at(timezone, t).offset) // DAY)
