@@ -20,8 +20,15 @@ SYDNEY = Home(latitude=-33.87, longitude=151.21, country="AU", currency="AUD", t
 
 
 def recorded(path: str) -> Any:
-    """Return the decoded fixture at `path` below tests/fixtures."""
-    return json.loads((FIXTURES / path).read_text(encoding="utf-8"))
+    """Return the fixture at `path` below tests/fixtures: decoded JSON, or text."""
+    text = (FIXTURES / path).read_text(encoding="utf-8")
+    return json.loads(text) if path.endswith(".json") else Text(text)
+
+
+class Text(str):
+    """An answer that is text as it is, such as XML."""
+
+    __slots__ = ()
 
 
 @dataclass
@@ -35,7 +42,7 @@ class Answer:
 
     @classmethod
     def of(cls, data: object) -> Answer:
-        return cls(json.dumps(data).encode())
+        return cls(data.encode() if isinstance(data, Text) else json.dumps(data).encode())
 
     @property
     def content(self) -> Answer:
@@ -51,17 +58,27 @@ type Route = Callable[[str], Answer]
 
 
 class FakeSession:
-    """Answers GET requests by `route`, which is given the URL, and keeps what was asked."""
+    """Answers requests by `route`, which is given the URL with its query, and keeps what was asked."""
 
     def __init__(self, route: Route) -> None:
         self.route = route
         self.asked: list[tuple[str, dict[str, str], dict[str, str]]] = []
+        """URL without query, query, headers."""
+        self.sent: list[Json] = []
+        """The bodies of POST requests."""
 
     @asynccontextmanager
     async def get(
         self, url: str, *, params: Mapping[str, str] | None, headers: Mapping[str, str] | None
     ) -> AsyncIterator[Answer]:
         self.asked.append((url, dict(params or {}), dict(headers or {})))
+        query = "&".join(f"{key}={value}" for key, value in (params or {}).items())
+        yield self.route(f"{url}?{query}" if query else url)
+
+    @asynccontextmanager
+    async def post(self, url: str, *, json: Json, headers: Mapping[str, str] | None) -> AsyncIterator[Answer]:
+        self.asked.append((url, {}, dict(headers or {})))
+        self.sent.append(json)
         yield self.route(url)
 
 

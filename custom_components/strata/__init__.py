@@ -22,6 +22,7 @@ from .fetching import QUOTAS, Quotas
 from .ingest import Ingest
 from .issues import async_clear_all, async_clear_store_issues, async_report_notice, async_report_store_too_new
 from .last_good import async_remove_last_good
+from .memory import async_remove_memory
 from .mirror_set import MirrorSet
 from .retention import Retention
 from .runtime import StrataConfigEntry, StrataData, ladder_of, supervise
@@ -181,6 +182,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> N
     """Forget the sources' last readings; the recorded history stays where it is."""
     for subentry_id in entry.subentries:
         await async_remove_last_good(hass, subentry_id)
+        await async_remove_memory(hass, subentry_id)
     await hass.data[QUOTAS].async_remove()
     async_clear_all(hass)
     LOGGER.info(

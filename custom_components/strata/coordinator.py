@@ -22,10 +22,12 @@ from .health import OK, Fetch, Health
 from .home import home_of
 from .issues import async_clear_source_issues, async_report_unauthorized
 from .last_good import Kept, LastGood, without_secrets
+from .memory import Memory, async_remove_memory
 from .recording import Recorder, plausible
 from .runtime import StrataConfigEntry
+from .sources.backoff import Backoff
 from .sources.base import Provider, Reading, Role, Snapshot, SourceError, SourceUnauthorized
-from .sources.fetch import Backoff, Call
+from .sources.fetch import Call
 from .store.worker import StoreWorker
 
 JITTER_SHARE = 0.1
@@ -70,6 +72,7 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         """How often a field had an impossible value."""
         self._backoff = Backoff()
         self._last_good = LastGood(hass, subentry.subentry_id, self.provider)
+        self.memory = Memory(self.provider)
         self._recorder = Recorder(worker, role, subentry.unique_id or subentry.subentry_id)
         self._holds = False
         self._unsubscribe: list[CALLBACK_TYPE] = []
@@ -106,6 +109,7 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
     async def async_start(self) -> None:
         """Take up the last good reading, then fetch in the background: never waits for the source."""
         kept = await self._last_good.load()
+        await self.memory.async_load(self.hass, self.subentry_id)
         self.data = kept.reading
         self.health.restore(kept.turns)
         self._follow_clock()
@@ -142,8 +146,10 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
                 self._recorder.put_gap(dt_util.utcnow())
             async_clear_source_issues(self.hass, self.subentry_id)
             await self._last_good.remove()
+            await async_remove_memory(self.hass, self.subentry_id)
         else:
             await self._last_good.save(self._kept())
+            await self.memory.async_save(self.hass, self.subentry_id)
 
     @callback
     def _fetch_soon(self, _hass: HomeAssistant | None = None) -> None:
@@ -164,7 +170,7 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
     async def _async_update_data(self) -> Reading | None:
         at, began = dt_util.utcnow(), monotonic()
         try:
-            reading = await async_fetch(self.hass, self.role, self.provider, self._called)
+            reading = await self._read()
         except SourceError as error:
             if self._shutdown_requested:
                 return self.data
@@ -173,6 +179,13 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         if self._shutdown_requested:
             return self.data
         return self._succeeded(reading, at, monotonic() - began)
+
+    async def _read(self) -> Reading:
+        try:
+            return await async_fetch(self.hass, self.role, self.provider, self._called, self.memory.values)
+        finally:
+            if not self._shutdown_requested:
+                await self.memory.async_save(self.hass, self.subentry_id)
 
     @callback
     def _called(self, call: Call) -> None:

@@ -1,7 +1,9 @@
 """One fetch of one source, in the form and afterwards: timeout, and what each failure is called."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 import traceback
 from typing import Any, cast
 from urllib.parse import quote, quote_plus
@@ -14,9 +16,11 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from .const import BASE_URLS, DOMAIN, LOGGER
+from .dependencies import DependencyMissing, async_require
 from .home import HomeAssistantAccess, home_of
 from .sources.base import (
     Context,
+    Json,
     ParamKind,
     Provider,
     Reading,
@@ -34,10 +38,16 @@ from .sources.quota import QuotaBook
 FETCH_TIMEOUT = 30
 """Seconds for all requests of one fetch together; a single request has a shorter limit of its own."""
 QUOTA_SAVE_DELAY = 60
+CLOCKS_APART = timedelta(hours=1)
+"""How far a source's clock may be ahead of ours before what it says of the present is not believed."""
 
 
 class SourceBroken(SourceError):
     """The provider itself went wrong; `__cause__` is what it raised."""
+
+
+class SourceLacksLibrary(SourceError):
+    """A library the provider needs could not be installed."""
 
 
 _FAILURE_KEYS: dict[type[SourceError], str] = {
@@ -46,6 +56,7 @@ _FAILURE_KEYS: dict[type[SourceError], str] = {
     SourceRateLimited: "rate_limited",
     SourceNoData: "no_data",
     SourceBadAnswer: "bad_answer",
+    SourceLacksLibrary: "library_missing",
     SourceBroken: "unknown",
 }
 
@@ -102,7 +113,13 @@ def log_broken(name: str, provider: Provider, error: SourceBroken) -> None:
     LOGGER.error("The provider of %s has an error\n%s", name, trace)
 
 
-def open_context(hass: HomeAssistant, role: Role, provider: Provider, on_call: Callable[[Call], None]) -> Context:
+def open_context(
+    hass: HomeAssistant,
+    role: Role,
+    provider: Provider,
+    on_call: Callable[[Call], None],
+    memory: MutableMapping[str, Json] | None = None,
+) -> Context:
     """Return what `provider` may see of the world; `on_call` is told of each request."""
     base_url = hass.data.get(BASE_URLS, {}).get(f"{role.key}.{provider.key}", provider.base_url)
     return HttpContext(
@@ -115,11 +132,16 @@ def open_context(hass: HomeAssistant, role: Role, provider: Provider, on_call: C
         quota=provider.quota,
         key=" ".join(_secrets(provider)),
         on_call=on_call,
+        memory=memory,
     )
 
 
 async def async_fetch(
-    hass: HomeAssistant, role: Role, provider: Provider, on_call: Callable[[Call], None] = lambda call: None
+    hass: HomeAssistant,
+    role: Role,
+    provider: Provider,
+    on_call: Callable[[Call], None] = lambda call: None,
+    memory: MutableMapping[str, Json] | None = None,
 ) -> Reading:
     """Return the provider's present reading.
 
@@ -127,7 +149,12 @@ async def async_fetch(
         SourceError: one of its subclasses, by what went wrong; SourceNoData too where the newest value is
             so old that its role does not serve it.
     """
-    context = open_context(hass, role, provider, on_call)
+    context = open_context(hass, role, provider, on_call, memory)
+    if provider.requirements:
+        try:
+            await async_require(hass, provider.requirements)
+        except DependencyMissing as error:
+            raise SourceLacksLibrary(f"not installed: {', '.join(error.packages)}") from error
     try:
         async with asyncio.timeout(FETCH_TIMEOUT):
             reading = await provider.fetch(context)
@@ -140,7 +167,23 @@ async def async_fetch(
     finally:
         if provider.quota is not None:
             hass.data[QUOTAS].async_save_later()
+    reading = by_our_clock(reading, dt_util.utcnow())
     lifetime = role.good_for(reading)
     if lifetime is not None and reading.observed_at + lifetime <= dt_util.utcnow():
         raise SourceNoData(f"its newest value is for {dt_util.as_utc(reading.observed_at):%Y-%m-%d %H:%M} UTC")
     return reading
+
+
+def by_our_clock(reading: Reading, now: datetime) -> Reading:
+    """Return `reading` as of `now` at the latest: a source's clock may be a little ahead of ours.
+
+    Raises:
+        SourceBadAnswer: it is for a time further ahead than clocks can be apart.
+    """
+    ahead = reading.observed_at - now
+    if ahead <= timedelta():
+        return reading
+    if ahead > CLOCKS_APART:
+        at = f"{dt_util.as_utc(reading.observed_at):%Y-%m-%d %H:%M} UTC"
+        raise SourceBadAnswer(f"its newest value is for {at}, which is still to come: is this home's clock right?")
+    return replace(reading, observed_at=now)

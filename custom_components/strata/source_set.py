@@ -105,7 +105,9 @@ class SourceSet:
         for source in [*self.running.values()]:
             kept = source.provider.options
             named = {param.key for param in source.provider.params if param.kind is ParamKind.ENTITY}
-            renamed = {key: data["entity_id"] for key in named if kept.get(key) == old}
+            renamed = {
+                key: new for key in named if (new := _renamed(kept.get(key), old, data["entity_id"])) is not None
+            }
             if not renamed or (subentry := self._entry.subentries.get(source.subentry_id)) is None:
                 continue
             options = {**kept, **renamed}
@@ -204,6 +206,13 @@ class SourceSet:
     def _remove_device(self, role: str) -> None:
         if (device := self._device(role)) is not None:
             dr.async_get(self._hass).async_remove_device(device.id)
+
+
+def _renamed(value: object, old: str, new: str) -> str | list[object] | None:
+    """Return the value of an entity parameter with the new id in place of the old; None when the old is not in it."""
+    if isinstance(value, list):
+        return [new if one == old else one for one in value] if old in value else None
+    return new if value == old else None
 
 
 def shown_metrics(speaker: Speaker) -> list[Metric]:

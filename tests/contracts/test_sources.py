@@ -1,8 +1,6 @@
 """What every source owes, whoever wrote it: each provider of each role against one table of cases."""
 
 import asyncio
-from collections.abc import Iterator
-import copy
 from datetime import UTC, datetime, timedelta
 import json
 import re
@@ -13,6 +11,7 @@ from homeassistant.components.sensor import DEVICE_CLASS_STATE_CLASSES, SensorDe
 import pytest
 
 from custom_components.strata.core.model import Kind
+from custom_components.strata.fetching import by_our_clock
 from custom_components.strata.sources import ROLES, role
 from custom_components.strata.sources.base import (
     Home,
@@ -28,7 +27,9 @@ from custom_components.strata.sources.base import (
     SourceUnauthorized,
     SourceUnreachable,
 )
-from tests.contracts.source_recordings import DAY_ANSWERS, RECORDINGS, DayAnswer, Recording, routes
+from tests.contracts.damage import emptied, replaced, spoiled, with_holes, without_numbers
+from tests.contracts.recording import DayAnswer, Recording, Routed, routes
+from tests.contracts.source_recordings import RECORDINGS
 from tests.source_world import BERLIN, LONDON, NOW, SYDNEY, Answer, FakeAccess, Route, by_path, world
 
 NOWHERE = Home(latitude=0, longitude=0, country=None, currency="XXX", timezone="UTC")
@@ -54,14 +55,12 @@ async def fetch(
     limit: float = 1.0,
 ) -> Reading:
     known = recording(of, kind)
-    context, _ = world(
-        route or by_path(routes(known.payloads())),
-        home=known.home,
-        access=access or known.access(),
-        now=now,
-        timeout=limit,
-    )
-    return await kind(known.options).fetch(context)
+    route = route or by_path(routes(known.payloads()))
+    context, _ = world(route, home=known.home, access=access or known.access(), now=now, timeout=limit)
+    with pytest.MonkeyPatch.context() as patch:
+        if known.library is not None:
+            known.library(patch, route, limit)
+        return await kind(known.options).fetch(context)
 
 
 def snapshot(of: Role, kind: type[Provider], reading: Reading, now: datetime = NOW) -> Snapshot:
@@ -249,7 +248,8 @@ def test_two_sources_of_one_provider_can_be_told_apart(of: Role, kind: type[Prov
 async def test_failure_has_its_name(of: Role, kind: type[Provider], answer: Answer, error: type[SourceError]) -> None:
     with pytest.raises(SourceError) as caught:
         await fetch(of, kind, route=lambda url: answer)
-    assert type(caught.value) is error
+    expected = {error, SourceNoData} if answer.status == 400 and recording(of, kind).answers_400 else {error}
+    assert type(caught.value) in expected
 
 
 @pytest.mark.parametrize(
@@ -279,22 +279,6 @@ async def test_empty_answer_is_no_reading(of: Role, kind: type[Provider], body: 
         await fetch(of, kind, route=lambda url: Answer(body))
 
 
-def emptied(value: Any) -> Any:
-    """The same answer with nothing in its lists."""
-    if isinstance(value, dict):
-        return {key: emptied(item) for key, item in value.items()}
-    return [] if isinstance(value, list) else value
-
-
-def without_numbers(value: Any) -> Any:
-    """The same answer with a null for each fractional number: times are whole, values are not."""
-    if isinstance(value, dict):
-        return {key: None if key in {"forecast", "actual"} else without_numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [without_numbers(item) for item in value]
-    return None if isinstance(value, float) else value
-
-
 @every_remote_provider
 async def test_answer_without_rows_or_values_is_no_data(of: Role, kind: type[Provider]) -> None:
     for change in (emptied, without_numbers):
@@ -317,62 +301,78 @@ async def test_old_answer_is_never_served_as_the_present(of: Role, kind: type[Pr
     assert reading.observed_at + good_for < late
 
 
-PRICED = [case for case in REMOTE if recording(*case.values).unit_at]  # type: ignore[arg-type]
+def _with(name: str) -> list[Any]:
+    return [case for case in REMOTE if getattr(recording(*case.values), name)]  # type: ignore[arg-type]
 
 
-def with_unit(value: Any, path: tuple[str, ...], unit: object) -> None:
-    step, *rest = path
-    for key in range(len(value)) if step == "*" else [step]:
-        if rest:
-            with_unit(value[key], tuple(rest), unit)
-        else:
-            value[key] = unit
+PRICED, IN_A_CURRENCY = _with("unit_at"), _with("currency_at")
+
+
+async def fetch_with(of: Role, kind: type[Provider], place: tuple[str, ...], other: object) -> Reading:
+    """Fetch where another thing stands in an answer at `place`: the part of its URL, then a path."""
+    part, *path = place
+    payloads = recording(of, kind).payloads()
+    payloads[part] = replaced(payloads[part], tuple(path), other)
+    return await fetch(of, kind, route=by_path(routes(payloads)))
 
 
 @pytest.mark.parametrize("unit", ["EUR", "MWh", "EUR/GJ", "gCO2/kWh", "XYZ/MWh", 5])
 @pytest.mark.parametrize(("of", "kind"), PRICED)
 async def test_wrong_unit_is_a_bad_answer(of: Role, kind: type[Provider], unit: object) -> None:
-    part, *path = recording(of, kind).unit_at
-    payloads = recording(of, kind).payloads()
-    with_unit(payloads[part], tuple(path), unit)
     with pytest.raises(SourceBadAnswer, match="unit"):
-        await fetch(of, kind, route=by_path(routes(payloads)))
+        await fetch_with(of, kind, recording(of, kind).unit_at, unit)
+
+
+@pytest.mark.parametrize("currency", ["XYZ", "", "euro", 5])
+@pytest.mark.parametrize(("of", "kind"), IN_A_CURRENCY)
+async def test_wrong_currency_is_a_bad_answer(of: Role, kind: type[Provider], currency: object) -> None:
+    with pytest.raises(SourceBadAnswer, match="currency"):
+        await fetch_with(of, kind, recording(of, kind).currency_at, currency)
+
+
+@pytest.mark.parametrize(("of", "kind"), IN_A_CURRENCY)
+async def test_the_currency_in_the_answer_travels_with_the_value(of: Role, kind: type[Provider]) -> None:
+    reading = await fetch_with(of, kind, recording(of, kind).currency_at, "PLN")
+    assert (reading.unit, reading.tags["currency"]) == ("PLN/kWh", "PLN")
+    assert reading.forecasts[of.main].unit == "PLN/kWh"
+    assert reading.fields[of.main] == pytest.approx(recording(of, kind).value)
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("EUR/MWh", 1), ("eur / kwh", 1000)])
 @pytest.mark.parametrize(("of", "kind"), PRICED)
 async def test_the_unit_in_the_answer_decides(of: Role, kind: type[Provider], unit: str, factor: float) -> None:
-    part, *path = recording(of, kind).unit_at
-    payloads = recording(of, kind).payloads()
-    with_unit(payloads[part], tuple(path), unit)
-    reading = await fetch(of, kind, route=by_path(routes(payloads)))
+    reading = await fetch_with(of, kind, recording(of, kind).unit_at, unit)
     assert reading.fields[of.main] == pytest.approx(recording(of, kind).value * factor)
     assert reading.unit == "EUR/kWh"
 
 
-def spoiled(value: Any) -> Iterator[Any]:
-    """Yield copies of an answer, each with one thing in it replaced; of long lists both ends and the middle."""
-    places: list[tuple[Any, Any]] = []
+@every_remote_provider
+async def test_a_hole_is_no_value(of: Role, kind: type[Provider]) -> None:
+    whole = await fetch(of, kind)
+    payloads = {part: with_holes(payload) for part, payload in recording(of, kind).payloads().items()}
+    try:
+        reading = await fetch(of, kind, route=by_path(routes(payloads)))
+    except SourceNoData, SourceBadAnswer:
+        return
+    for name, forecast in reading.forecasts.items():
+        known = {slot.start: slot.value for slot in whole.forecasts[name].slots}
+        assert {slot.start: slot.value for slot in forecast.slots}.items() <= known.items()
 
-    def walk(inner: Any) -> None:
-        if isinstance(inner, dict):
-            keys: list[Any] = list(inner)
-        elif isinstance(inner, list):
-            keys = sorted({0, len(inner) // 2, len(inner) - 1} & set(range(len(inner))))
-        else:
-            return
-        for key in keys:
-            places.append((inner, key))
-            walk(inner[key])
 
-    whole = copy.deepcopy(value)
-    walk(whole)
-    for inner, key in places:
-        kept = inner[key]
-        for other in (None, "x", "", -1, 1e300, float("nan"), float("inf"), True, [], [None], {}, {"a": 1}):
-            inner[key] = other
-            yield whole
-        inner[key] = kept
+@pytest.mark.parametrize("minutes", [-40, -10, 10, 40])
+@every_remote_provider
+async def test_the_source_may_have_another_time_than_we(of: Role, kind: type[Provider], minutes: int) -> None:
+    now = NOW + timedelta(minutes=minutes)
+    try:
+        reading = by_our_clock(await fetch(of, kind, now=now), now)
+    except SourceNoData, SourceBadAnswer:
+        # It has nothing for our present, which is an answer too.
+        return
+    assert reading.observed_at <= now
+    assert reading.fetched_at == now
+    forecast = reading.forecasts.get(of.main)
+    if forecast is not None and (slot := forecast.at(now)) is not None and of.slot_bound:
+        assert reading.fields[of.main] == slot.value
 
 
 @every_remote_provider
@@ -403,9 +403,12 @@ DAYS = [
 ]
 
 
+DAYS_OF = [(provider, known.day) for (_, provider), known in RECORDINGS.items() if known.day is not None]
+
+
 @pytest.mark.parametrize("length", [15, 30, 60])
 @pytest.mark.parametrize(("start", "hours"), DAYS)
-@pytest.mark.parametrize(("provider", "write"), DAY_ANSWERS.items(), ids=list(DAY_ANSWERS))
+@pytest.mark.parametrize(("provider", "write"), DAYS_OF, ids=[name for name, _ in DAYS_OF])
 async def test_day_of_the_market_has_all_its_slots_and_prices_may_be_negative(
     provider: str, write: DayAnswer, start: datetime, hours: int, length: int
 ) -> None:
@@ -422,7 +425,8 @@ async def test_day_of_the_market_has_all_its_slots_and_prices_may_be_negative(
         attributes: dict[str, object] = {"prices": payload} if provider == "entity" else {}
         access.add("sensor.epex_spot_price", "0.2", platform="energyzero", unit="EUR/kWh", **attributes)
         access.actions = lambda domain, name, parameters: {"prices": payload}
-    reading = await fetch(of, kind, route=lambda url: Answer.of(payload), access=access, now=noon)
+    route = by_path(routes(payload)) if isinstance(payload, Routed) else lambda url: Answer.of(payload)
+    reading = await fetch(of, kind, route=route, access=access, now=noon)
     present = snapshot(of, kind, reading, noon)
     slots = reading.forecasts[of.main].slots
     assert [slot.value for slot in slots] == pytest.approx(prices)

@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 import pytest
 
+from custom_components.strata.sources.backoff import Backoff
 from custom_components.strata.sources.base import (
     Quota,
     SourceBadAnswer,
@@ -18,7 +19,7 @@ from custom_components.strata.sources.base import (
     SourceUnauthorized,
     SourceUnreachable,
 )
-from custom_components.strata.sources.fetch import LARGEST_ANSWER, Backoff, Call, HttpContext, QuotaBook, retry_after
+from custom_components.strata.sources.fetch import LARGEST_ANSWER, Call, HttpContext, QuotaBook, retry_after
 from tests.source_world import BERLIN, NOW, Answer, FakeAccess, world
 
 SECRET = "hunter2"

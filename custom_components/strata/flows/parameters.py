@@ -13,7 +13,9 @@ from ..sources.base import Home, Options, Param, ParamKind, Provider
 
 
 def _select(param: Param) -> sel.Selector[Any]:
-    config = sel.SelectSelectorConfig(options=list(param.choices), mode=sel.SelectSelectorMode.DROPDOWN)
+    config = sel.SelectSelectorConfig(
+        options=list(param.choices), mode=sel.SelectSelectorMode.DROPDOWN, multiple=param.multiple
+    )
     if param.translated:
         config["translation_key"] = param.key
     return sel.SelectSelector(config)
@@ -28,18 +30,23 @@ def _number(param: Param) -> sel.Selector[Any]:
     return sel.NumberSelector(config)
 
 
+_NOTHING: tuple[object, ...] = (None, "", [])
+
 _FIELDS: dict[ParamKind, Callable[[Param], sel.Selector[Any]]] = {
     ParamKind.SELECT: _select,
-    ParamKind.TEXT: lambda param: sel.TextSelector(),
+    ParamKind.TEXT: lambda param: sel.TextSelector(sel.TextSelectorConfig(multiple=param.multiple)),
     ParamKind.SECRET: lambda param: sel.TextSelector(sel.TextSelectorConfig(type=sel.TextSelectorType.PASSWORD)),
     ParamKind.NUMBER: _number,
     ParamKind.BOOLEAN: lambda param: sel.BooleanSelector(),
+    ParamKind.TIME: lambda param: sel.TimeSelector(),
     ParamKind.LATITUDE_LONGITUDE: lambda param: sel.LocationSelector(sel.LocationSelectorConfig(radius=False)),
 }
 
 
 def _entity(param: Param, excluded: Sequence[str]) -> sel.Selector[Any]:
-    return sel.EntitySelector(sel.EntitySelectorConfig(domain=list(param.domains), exclude_entities=list(excluded)))
+    return sel.EntitySelector(
+        sel.EntitySelectorConfig(domain=list(param.domains), exclude_entities=list(excluded), multiple=param.multiple)
+    )
 
 
 def schema(
@@ -76,18 +83,31 @@ def options_from(
     options: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for param in provider.params:
-        value = user_input.get(param.key)
-        if value in (None, "") and param.kind is ParamKind.SECRET and current is not None:
+        value = _cleaned(param, user_input.get(param.key))
+        if value in _NOTHING and param.kind is ParamKind.SECRET and current is not None:
             value = current.get(param.key)
-        if value in (None, ""):
+        if value in _NOTHING:
+            if param.required:
+                errors[param.key] = "required"
             continue
-        options[param.key] = _cleaned(param, value)
-        if param.pattern is not None and re.fullmatch(param.pattern, options[param.key]) is None:
-            errors[param.key] = "invalid_format"
+        options[param.key] = value
+        if (error := _error(param, value)) is not None:
+            errors[param.key] = error
     return options, errors
 
 
+def _error(param: Param, value: Any) -> str | None:
+    """Return the translation key of what is wrong with a value, None where nothing is."""
+    if param.pattern is not None:
+        texts = value if isinstance(value, list) else [value]
+        if any(re.fullmatch(param.pattern, str(text)) is None for text in texts):
+            return "invalid_format"
+    return param.check(value) if param.check is not None else None
+
+
 def _cleaned(param: Param, value: Any) -> Any:
-    if param.kind is ParamKind.LATITUDE_LONGITUDE:
+    if param.kind is ParamKind.LATITUDE_LONGITUDE and isinstance(value, Mapping):
         return {key: round(value[key], COORDINATE_DECIMALS) for key in (CONF_LATITUDE, CONF_LONGITUDE)}
+    if isinstance(value, list):
+        return [text for one in value if (text := one.strip())]
     return value.strip() if isinstance(value, str) else value

@@ -5,6 +5,7 @@ from typing import Any
 
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
+    ConfigEntryState,
     ConfigSubentry,
     ConfigSubentryFlow,
     SubentryFlowResult,
@@ -24,9 +25,12 @@ from ..const import (
     DOMAIN,
     SUBENTRY_SOURCE,
 )
+from ..coordinator import SourceCoordinator
 from ..fetching import SourceBroken, async_fetch, failure_key, log_broken
 from ..home import home_of
+from ..memory import Memory
 from ..recording import plausible
+from ..runtime import StrataConfigEntry
 from ..sources import ROLES, role as role_of
 from ..sources.base import Options, ParamKind, Provider, Reading, Role, Snapshot, SourceError, source_id
 from . import parameters
@@ -41,6 +45,7 @@ class SourceFlow(ConfigSubentryFlow):
     _provider_type: type[Provider]
     _provider: Provider
     _reading: Reading
+    _memory: Memory
 
     # Role and provider
 
@@ -118,8 +123,9 @@ class SourceFlow(ConfigSubentryFlow):
         if self._unique_id in self._taken_ids():
             errors["base"] = "already_configured"
             return False
+        self._memory = self._memory_of(self._provider)
         try:
-            reading = await async_fetch(self.hass, self._role, self._provider)
+            reading = await self._fetch()
         except SourceError as error:
             if isinstance(error, SourceBroken):
                 log_broken(self._provider.key, self._provider, error)
@@ -128,6 +134,19 @@ class SourceFlow(ConfigSubentryFlow):
             return False
         self._reading, _ = plausible(self._role, reading)
         return True
+
+    async def _fetch(self) -> Reading:
+        try:
+            return await async_fetch(self.hass, self._role, self._provider, memory=self._memory.values)
+        finally:
+            if (source := self._running) is not None and source.memory is self._memory:
+                await self._memory.async_save(self.hass, source.subentry_id)
+
+    def _memory_of(self, provider: Provider) -> Memory:
+        """Return what the running source keeps where it is the same, so that a token is not exchanged twice."""
+        memory = Memory(provider)
+        source = self._running
+        return source.memory if source is not None and source.memory.fingerprint == memory.fingerprint else memory
 
     # Preview
 
@@ -161,6 +180,8 @@ class SourceFlow(ConfigSubentryFlow):
             CONF_RANK: rank,
         }
         title = await self._title()
+        if (source := self._running) is None or source.memory is not self._memory:
+            self._memory.hand_over(self.hass)
         if (current := self._current) is None:
             return self.async_create_entry(title=title, data=data, unique_id=self._unique_id)
         if current.unique_id == self._unique_id:
@@ -211,6 +232,14 @@ class SourceFlow(ConfigSubentryFlow):
             return self._get_reconfigure_subentry()
         except UnknownSubEntry:
             raise AbortFlow("source_removed") from None
+
+    @property
+    def _running(self) -> SourceCoordinator | None:
+        """The running source that is changed."""
+        entry: StrataConfigEntry = self._get_entry()
+        if (current := self._current) is None or entry.state is not ConfigEntryState.LOADED:
+            return None
+        return entry.runtime_data.sources.get(current.subentry_id)
 
     def _current_options(self) -> Options | None:
         current = self._current

@@ -1,46 +1,54 @@
 """What a source is made of: roles, providers, parameters, metrics, readings, errors."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
 from ..core.model import FieldValue, Forecast
+from .errors import (
+    SourceBadAnswer,
+    SourceError,
+    SourceNoData,
+    SourceRateLimited,
+    SourceUnauthorized,
+    SourceUnreachable,
+)
+
+__all__ = [
+    "Context",
+    "EntityOrigin",
+    "EntityState",
+    "Home",
+    "HomeAccess",
+    "Json",
+    "Metric",
+    "MetricValue",
+    "Options",
+    "Param",
+    "ParamKind",
+    "Provider",
+    "Quota",
+    "Reading",
+    "Role",
+    "Snapshot",
+    "SourceBadAnswer",
+    "SourceError",
+    "SourceNoData",
+    "SourceRateLimited",
+    "SourceUnauthorized",
+    "SourceUnreachable",
+    "StoredField",
+    "StoredForecast",
+    "reading_fields",
+    "source_id",
+]
 
 type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 type Options = Mapping[str, object]
 """A source's parameters as its form saved them."""
-
-
-class SourceError(Exception):
-    """A source gave no reading; `str(error)` is safe to show and to log."""
-
-
-class SourceUnreachable(SourceError):
-    """No connection, a timeout, or a server error: trying again later may help."""
-
-
-class SourceUnauthorized(SourceError):
-    """The credentials were refused: only the user can mend that."""
-
-
-class SourceRateLimited(SourceError):
-    """Too many requests; `retry_after` is in seconds, None when the server did not say."""
-
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
-        """Keep how long the server asked us to wait."""
-        super().__init__(message)
-        self.retry_after = retry_after
-
-
-class SourceNoData(SourceError):
-    """The source answered that it has nothing for this place or time."""
-
-
-class SourceBadAnswer(SourceError):
-    """The answer does not have the documented shape, unit or currency."""
 
 
 class ParamKind(StrEnum):
@@ -52,6 +60,7 @@ class ParamKind(StrEnum):
     NUMBER = "number"
     ENTITY = "entity"
     BOOLEAN = "boolean"
+    TIME = "time"
     LATITUDE_LONGITUDE = "location"
 
 
@@ -84,6 +93,10 @@ class Param:
     maximum: float | None = None
     pattern: str | None = None
     """For TEXT: a regular expression the whole value has to match."""
+    multiple: bool = False
+    """For ENTITY, TEXT and SELECT: any number of values; the option is a list, and `pattern` is for each."""
+    check: Callable[[object], str | None] | None = None
+    """Given the value as it would be saved: None where it is fine, else the translation key of the error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,14 +149,32 @@ class Context(Protocol):
     def now(self) -> datetime:
         """Return the present as an aware UTC datetime."""
 
+    @property
+    def memory(self) -> MutableMapping[str, Json]:
+        """What the provider keeps for itself from fetch to fetch, such as a rotated token or a looked-up station.
+
+        It survives a restart, is shown nowhere, and begins empty whenever the source's parameters change.
+        """
+
+    @property
+    def timeout(self) -> float:
+        """Seconds a single request may take: for libraries that make their requests themselves."""
+
     async def get_json(
         self,
         path: str,
         *,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        accepted: Collection[int] = (),
     ) -> Json:
         """GET `path` below the provider's `base_url` and return the decoded JSON.
+
+        Args:
+            path: Appended to the base URL.
+            params: The query.
+            headers: Sent along.
+            accepted: Statuses whose body is an answer too, for servers that explain themselves there.
 
         Raises:
             SourceUnreachable: no connection, timeout (5 s) or a 5xx answer.
@@ -151,6 +182,42 @@ class Context(Protocol):
             SourceRateLimited: 429, or the shared quota is used up.
             SourceNoData: 204 or 404.
             SourceBadAnswer: any other 4xx, or a body that is not JSON.
+        """
+
+    async def get_text(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        accepted: Collection[int] = (),
+    ) -> str:
+        """GET `path` and return the body as text (UTF-8), for XML and the like; a web page is a bad answer.
+
+        Raises as `get_json` does.
+        """
+
+    async def post_json(
+        self,
+        path: str,
+        *,
+        body: Json,
+        headers: Mapping[str, str] | None = None,
+        accepted: Collection[int] = (),
+    ) -> Json:
+        """POST `body` as JSON to `path` and return the decoded JSON.
+
+        Raises as `get_json` does.
+        """
+
+    async def run_blocking[T](self, work: Callable[[], T]) -> T:
+        """Run what may block (a library without asyncio) in a thread and return its result.
+
+        It counts as one request. `work` gives `timeout` to the library; whatever it raises passes through, and the
+        provider says which SourceError it is.
+
+        Raises:
+            SourceRateLimited: the shared quota is used up.
         """
 
 
@@ -202,6 +269,8 @@ class Provider(ABC):
     local: ClassVar[bool] = False
     """True when it reads Home Assistant itself and needs no network."""
     attribution: ClassVar[str | None] = None
+    requirements: ClassVar[tuple[str, ...]] = ()
+    """Libraries it needs beside those of the manifest, as pip names them; there when `fetch` is called."""
 
     def __init__(self, options: Options) -> None:
         """Keep the parameters the user chose."""

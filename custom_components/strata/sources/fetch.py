@@ -1,13 +1,13 @@
 """How a provider's requests are made: time limit, errors, shared quota, waiting after failures."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 import json
-import random
+import re
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -27,7 +27,7 @@ from .base import (
 )
 from .quota import QuotaBook
 
-__all__ = ["Backoff", "Call", "HttpContext", "QuotaBook", "Response", "Session", "retry_after"]
+__all__ = ["Call", "HttpContext", "QuotaBook", "Response", "Session", "retry_after"]
 
 TIMEOUT: Final = 5.0
 """Seconds for a request, from connecting to the last byte."""
@@ -35,7 +35,10 @@ LARGEST_ANSWER: Final = 4 * 1024 * 1024
 """Bytes, unpacked. The largest answer we know of is a tenth of it."""
 DECODED_ON_THE_LOOP: Final = 64 * 1024
 """Bytes. Decoding more than this takes over a millisecond and is left to a thread."""
+IN_A_LIBRARY: Final = " (library)"
+"""Instead of a path, where a library makes the request."""
 _CHUNK: Final = 64 * 1024
+_WEB_PAGE: Final = re.compile(r"\s*<(!doctype\s+html|html)\b", re.IGNORECASE)
 
 
 class Body(Protocol):
@@ -74,6 +77,10 @@ class Session(Protocol):
         """Send a request."""
         ...
 
+    def post(self, url: str, *, json: Json, headers: Mapping[str, str] | None) -> AbstractAsyncContextManager[Response]:
+        """Send a request with a body."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -88,6 +95,9 @@ class Call:
     size: int
     """Bytes of the answer."""
     error: str | None
+
+
+type _Request = Callable[[str], AbstractAsyncContextManager[Response]]
 
 
 @dataclass(slots=True)
@@ -112,6 +122,7 @@ class HttpContext:
         key: str = "",
         on_call: Callable[[Call], None] = lambda call: None,
         timeout: float = TIMEOUT,
+        memory: MutableMapping[str, Json] | None = None,
     ) -> None:
         """Take the session and everything a provider may use.
 
@@ -126,6 +137,7 @@ class HttpContext:
             key: The credential the limit belongs to; it is not kept.
             on_call: Told of each request once it is over.
             timeout: Seconds for a request.
+            memory: What the provider keeps from fetch to fetch; nothing is kept without it.
         """
         self.home = home
         self.access = access
@@ -137,7 +149,8 @@ class HttpContext:
         self._quota = quota
         self._key = key
         self._on_call = on_call
-        self._timeout = timeout
+        self.timeout = timeout
+        self.memory: MutableMapping[str, Json] = {} if memory is None else memory
 
     async def get_json(
         self,
@@ -145,6 +158,7 @@ class HttpContext:
         *,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        accepted: Collection[int] = (),
     ) -> Json:
         """GET `path` below the base URL and return the decoded JSON.
 
@@ -153,16 +167,86 @@ class HttpContext:
             SourceUnauthorized: 401 or 403.
             SourceRateLimited: 429, or the shared quota is used up.
             SourceNoData: 204 or 404.
-            SourceBadAnswer: any other status but 2xx, a body too large or not JSON.
+            SourceBadAnswer: any other status but 2xx, a body too large or not JSON. A status in `accepted` is none.
+        """
+        return await self._decode(await self._get(path, params, headers, accepted))
+
+    async def get_text(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        accepted: Collection[int] = (),
+    ) -> str:
+        """GET `path` below the base URL and return the body as text.
+
+        Raises:
+            SourceBadAnswer: also where the body is a web page or not UTF-8; all else as with `get_json`.
+        """
+        body = await self._get(path, params, headers, accepted)
+        try:
+            text = body.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise SourceBadAnswer(f"the answer of {self._host} is not text") from None
+        if _WEB_PAGE.match(text):
+            raise SourceBadAnswer(f"the answer of {self._host} is a web page")
+        return text
+
+    async def post_json(
+        self,
+        path: str,
+        *,
+        body: Json,
+        headers: Mapping[str, str] | None = None,
+        accepted: Collection[int] = (),
+    ) -> Json:
+        """POST `body` as JSON and return the decoded JSON.
+
+        Raises:
+            SourceError: as with `get_json`.
+        """
+
+        def request(url: str) -> AbstractAsyncContextManager[Response]:
+            return self._session.post(url, json=body, headers=headers)
+
+        return await self._decode(await self._exchange(path, request, accepted))
+
+    async def run_blocking[T](self, work: Callable[[], T]) -> T:
+        """Run what may block in a thread and return its result; counted and told as one request.
+
+        Raises:
+            SourceRateLimited: the shared quota is used up. What `work` raises passes through.
         """
         self._book.take(self._host, self._key, self._quota)
-        at, began = self.now(), asyncio.get_running_loop().time()
+        return await self._told(IN_A_LIBRARY, _Answer(), asyncio.to_thread(work))
+
+    async def _get(
+        self,
+        path: str,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        accepted: Collection[int],
+    ) -> bytes:
+        def request(url: str) -> AbstractAsyncContextManager[Response]:
+            return self._session.get(url, params=params, headers=headers)
+
+        return await self._exchange(path, request, accepted)
+
+    async def _exchange(self, path: str, request: _Request, accepted: Collection[int]) -> bytes:
+        """Count, send and tell one request and return the body of its answer."""
+        self._book.take(self._host, self._key, self._quota)
         answer = _Answer()
-        error: SourceError | None = None
+        return await self._told(path, answer, self._send(path, request, accepted, answer))
+
+    async def _told[T](self, path: str, answer: _Answer, work: Awaitable[T]) -> T:
+        at, began = self.now(), asyncio.get_running_loop().time()
+        error: str | None = None
         try:
-            return await self._exchange(path, params, headers, answer)
-        except SourceError as caught:
-            error = caught
+            return await work
+        except Exception as caught:
+            # What a library says may quote a URL with a secret.
+            error = str(caught) if isinstance(caught, SourceError) else type(caught).__name__
             raise
         finally:
             seconds = asyncio.get_running_loop().time() - began
@@ -174,27 +258,23 @@ class HttpContext:
                     status=answer.status,
                     seconds=seconds,
                     size=len(answer.body),
-                    error=str(error) if error else None,
+                    error=error,
                 )
             )
 
-    async def _exchange(
-        self, path: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None, answer: _Answer
-    ) -> Json:
+    async def _send(self, path: str, request: _Request, accepted: Collection[int], answer: _Answer) -> bytes:
         # What aiohttp says of an error may quote the whole URL, so only its kind is passed on.
         try:
-            async with (
-                asyncio.timeout(self._timeout),
-                self._session.get(self._base_url + path, params=params, headers=headers) as response,
-            ):
+            async with asyncio.timeout(self.timeout), request(self._base_url + path) as response:
                 answer.status = response.status
-                self._check(response)
+                if response.status not in accepted:
+                    self._check(response)
                 answer.body = await self._read(response)
         except TimeoutError:
-            raise SourceUnreachable(f"{self._host} did not answer within {self._timeout:g} s") from None
+            raise SourceUnreachable(f"{self._host} did not answer within {self.timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as caught:
             raise SourceUnreachable(f"{self._host} could not be reached ({type(caught).__name__})") from None
-        return await self._decode(answer.body)
+        return answer.body
 
     def _check(self, response: Response) -> None:
         """Raise the error that the status means."""
@@ -248,39 +328,3 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     # A date without an offset ("-0000") is UTC (RFC 5322, 3.3).
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max((moment - now).total_seconds(), 0.0)
-
-
-class Backoff:
-    """How long to wait after failures: doubled each time, with jitter, 1 minute to 1 hour."""
-
-    def __init__(
-        self,
-        *,
-        shortest: timedelta = timedelta(minutes=1),
-        longest: timedelta = timedelta(hours=1),
-        jitter: Callable[[], float] = random.random,
-    ) -> None:
-        """Take the bounds and a source of numbers in `[0, 1)`."""
-        self._shortest = shortest
-        self._longest = longest
-        self._jitter = jitter
-        self.failures = 0
-
-    def failed(self, error: SourceError | None = None) -> timedelta:
-        """Count a failure and return how long to wait, never less than the server asked for.
-
-        The wait is 75 to 125 % of shortest x 2^(failures - 1), within the bounds, so that sources
-        which failed together do not come back together.
-        """
-        # The exponent is bounded for the float, not for the wait.
-        wait = self._shortest * 2.0 ** min(self.failures, 30) * (0.75 + 0.5 * self._jitter())
-        self.failures += 1
-        wait = min(max(wait, self._shortest), self._longest)
-        asked = error.retry_after if isinstance(error, SourceRateLimited) else None
-        if asked is None:
-            return wait
-        return max(wait, timedelta(seconds=asked) + self._shortest * 0.5 * self._jitter())
-
-    def succeeded(self) -> None:
-        """Start again at the shortest wait."""
-        self.failures = 0
