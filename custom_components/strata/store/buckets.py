@@ -1,6 +1,6 @@
 """Roll-up tiers: buckets of a series as chunks, written, replaced and read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set as AbstractSet
 import sqlite3
 import struct
 
@@ -235,8 +235,10 @@ def read_series(connection: sqlite3.Connection, tier: Tier, series: int, kind: K
     return concatenate(parts) if parts else empty(kind)
 
 
-def read_all(connection: sqlite3.Connection, tier: Tier, when: TimeRange) -> dict[tuple[int, Kind], Rollup]:
-    """Return every series' buckets that start in `when`, by series and kind."""
+def read_all(
+    connection: sqlite3.Connection, tier: Tier, when: TimeRange, only: AbstractSet[int] | None = None
+) -> dict[tuple[int, Kind], Rollup]:
+    """Return every series' buckets that start in `when`, or those of some, by series and kind."""
     found = stored_periods(connection, tier.table, tier.span, when)
     if not len(found):
         return {}
@@ -245,6 +247,8 @@ def read_all(connection: sqlite3.Connection, tier: Tier, when: TimeRange) -> dic
         f"SELECT key, blob FROM {tier.table} WHERE key >= ? AND key < ? ORDER BY key",
         key_range(found[0], found[-1]),
     ):
+        if only is not None and key_series(key) not in only:
+            continue
         kind = KINDS[key_kind(key)]
         buckets = _cut(decode_buckets(blob, kind), when)
         if len(buckets):

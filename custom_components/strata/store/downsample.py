@@ -1,25 +1,29 @@
-"""One step of the ladder: prove that the coarser rows are there, then delete the finer ones."""
+"""One step of the ladder: prove that the coarser rows are there, then delete the finer ones.
 
-from collections.abc import Iterator
+Each series has its own limits, so a step works through the days that hold anything which is past its time, a day in
+one transaction. Between two days the writer is free for others, and a step that ends early has done what it has done:
+the next one finds the rest.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 import json
 import time
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..core.model import Flag, Kind, Micros, Series, TimeRange
-from ..core.rollup import Rollup
-from . import buckets, operations, rows
-from .base import DownsampleReport, RawRows, StoreError
+from ..core.model import Micros, TimeRange
+from . import borders, buckets, operations, rows
+from .base import DownsampleReport, StoreError
+from .compact import compact
 from .connection import transaction
-from .job import StoreJob, set_watermark, watermark
-from .keys import key_range, key_series
+from .job import StoreJob, watermark
+from .keys import MAX_SERIES, key_range, key_series
 from .late import Settle
 from .operations import Operation
+from .proof import buckets_differ, rows_differ
 from .roll_up import RollUp, load_carries, save_carries
-from .tiers import DAILY, DAY, FIVE_MINUTE, HOURLY, HOURLY_FROM, RAW, RAW_FROM, Tier
-from .timeline import Carry, series_values
+from .tiers import DAILY, DAY, FIVE_MINUTE, HOURLY, RAW, Keeps, Tier
+from .timeline import Carry
 
 OPERATIONS = {
     RAW: "downsample_hourly",
@@ -27,10 +31,18 @@ OPERATIONS = {
     HOURLY: "downsample_daily",
 }
 """What a step is called in the journal, by the tier it takes from."""
-_TOLERANCE = 1e-9
-"""Sums of the same floats in another order differ by rounding only."""
 _VACUUM_PAGES = 4096
-_NOT_SAMPLES = [int(flag) for flag in (Flag.GAP, Flag.SPIKE, Flag.RESET, Flag.IMPOSSIBLE)]
+
+type Limits = Mapping[int, Micros]
+"""By series: what is older is past its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Rows of some series in a stretch of at most a day, all of which are past their time."""
+
+    when: TimeRange
+    series: frozenset[int]
 
 
 @dataclass(slots=True)
@@ -40,60 +52,72 @@ class _Tally:
     source_rows: int = 0
     rows: int = 0
     bytes_freed: int = 0
+    seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
 
 
 class Downsample(StoreJob):
-    """Runs ladder steps on one store."""
+    """Runs one step of the ladder, a portion at a time: `begin`, then `step` until it returns False, then `end`."""
 
-    def run(self, tier: str, now: Micros, *, dry_run: bool = False) -> DownsampleReport:
-        """Delete what is older than the tier keeps, after proving its roll-up.
+    def run(self, tier: str, now: Micros, keeps: Keeps, *, dry_run: bool = False) -> DownsampleReport:
+        """Run a step from its beginning to its end; see `begin`."""
+        self.begin(tier, now, keeps, dry_run=dry_run)
+        while self.step():
+            pass
+        return self.end()
+
+    def begin(self, tier: str, now: Micros, keeps: Keeps, *, dry_run: bool = False) -> None:
+        """Find out what is to be done.
 
         Args:
             tier: `raw`, `five_minute` or `hourly`.
             now: the present, in microseconds.
+            keeps: how long series are kept that are kept otherwise than the ladder says.
             dry_run: count only.
 
         Raises:
             StoreError: the tier has no successor in this file.
             KeyError: there is no such tier.
         """
-        source = self._ladder[tier]
-        if source.successor is None:
+        self._source = self._ladder[tier]
+        if self._source.successor is None:
             raise StoreError(f"{tier} is the coarsest tier in the store: there is nothing to roll it into")
         began = time.perf_counter()
-        tally = _Tally()
-        for day in self._due(source, now):
-            self._step(source, day, tally, dry_run=dry_run)
+        self._now = now
+        self._dry_run = dry_run
+        self._tally = _Tally()
+        self._portions = list(portions(self, self._source, limits(self, self._source, now, keeps)))
+        self.total, self.done = len(self._portions), 0
+        self._tally.seconds = time.perf_counter() - began
+
+    def step(self) -> bool:
+        """Prove and delete one portion; return False when there is none left."""
+        if self.done >= self.total:
+            return False
+        began = time.perf_counter()
+        self._step(self._portions[self.done], self._tally)
+        self.done += 1
+        self._tally.seconds += time.perf_counter() - began
+        return True
+
+    def end(self) -> DownsampleReport:
+        """Write into the journal what was done, give pages back and report."""
         report = DownsampleReport(
-            tier,
-            tally.source_rows,
-            tally.rows,
-            time.perf_counter() - began,
-            tally.bytes_freed,
-            dry_run,
-            tuple(tally.problems),
+            self._source.name,
+            self._tally.source_rows,
+            self._tally.rows,
+            self._tally.seconds,
+            self._tally.bytes_freed,
+            self._dry_run,
+            tuple(self._tally.problems),
         )
-        if not dry_run:
-            self._journal(report, now)
+        if not self._dry_run:
+            self._journal(report, self._now)
         return report
 
-    def _due(self, source: Tier, now: Micros) -> Iterator[TimeRange]:
-        """Yield the days, oldest first, that are past their keep and rolled up."""
-        rolled = watermark(self._connection, HOURLY if source.name != HOURLY else DAILY)
-        oldest = self._connection.execute(f"SELECT MIN(key) FROM {source.table}").fetchone()[0]
-        if source.keep is None or rolled is None or oldest is None:
-            return
-        limit = min(now - source.keep.total_seconds() * 1_000_000, rolled) // source.span
-        limit = int(limit) * source.span
-        begin = (oldest >> 24) * source.span
-        while begin < limit:
-            end = min(begin + DAY, limit)
-            yield TimeRange(begin, end)
-            begin = end
-
-    def _step(self, source: Tier, when: TimeRange, tally: _Tally, *, dry_run: bool) -> None:
-        if not dry_run:
+    def _step(self, portion: Portion, tally: _Tally) -> None:
+        source, when = self._source, portion.when
+        if not self._dry_run:
             self._settle()
         low, high = key_range(when.start // source.span, when.end // source.span - 1)
         weights = {
@@ -102,102 +126,109 @@ class Downsample(StoreJob):
                 f"SELECT key, rows, length(blob) FROM {source.table} WHERE key >= ? AND key < ?",
                 (low, high),
             )
+            if key_series(key) in portion.series
         }
-        if not weights:
-            return
-        refused = set() if dry_run else self._unproven(source, when, tally)
+        refused = set() if self._dry_run else self._unproven(portion, tally)
         gone = [key for key in weights if key_series(key) not in refused]
         tally.source_rows += sum(weights[key][0] for key in gone)
         tally.bytes_freed += sum(weights[key][1] for key in gone)
-        tally.rows += self._coarser_rows(source, when)
-        if dry_run:
+        tally.rows += self._coarser_rows(portion)
+        if self._dry_run:
             return
         with transaction(self._connection):
             if source.name == RAW:
-                self._leave_raw(when)
-            if source.name == HOURLY:
-                set_watermark(self._connection, HOURLY_FROM, when.end)
+                self._leave_raw(portion)
+            if source.name in {RAW, HOURLY}:
+                borders.move(self._connection, source.name, portion.series, when.end)
             self._connection.executemany(
                 f"DELETE FROM {source.table} WHERE key = ?",
                 [(key,) for key in gone],
             )
 
-    def _leave_raw(self, when: TimeRange) -> None:
-        """Keep what is known of each series where raw rows now begin."""
-        kept = watermark(self._connection, RAW_FROM) or 0
-        if when.end <= kept:
-            return
+    def _leave_raw(self, portion: Portion) -> None:
+        """Keep what is known of each series where its raw rows now begin."""
+        kept = borders.load(self._connection, RAW)
+        together: dict[Micros, set[int]] = {}
+        for number in portion.series:
+            if kept[number] < portion.when.end:
+                together.setdefault(kept[number] or portion.when.start, set()).add(number)
+        carries = load_carries(self._connection, "base", self._series)
         ends: list[tuple[int, Carry]] = []
-        span = TimeRange(max(when.start, kept), when.end)
         work = self._like_this(RollUp)
-        for _ in work.timelines(span, load_carries(self._connection, "base", self._series), ends):
-            pass
+        for since, series in together.items():
+            for _ in work.timelines(TimeRange(since, portion.when.end), carries, ends, series):
+                pass
         save_carries(self._connection, "base", self._series, ends)
-        set_watermark(self._connection, RAW_FROM, when.end)
-        self._connection.execute("DELETE FROM resume WHERE time < ?", (when.end,))
+        self._connection.executemany(
+            "DELETE FROM resume WHERE series = ? AND time < ?",
+            [(number, portion.when.end) for number in portion.series],
+        )
 
     def _settle(self) -> None:
-        self._like_this(Settle).run()
+        if self._connection.execute("SELECT 1 FROM dirty").fetchone():
+            compact(self._connection)
+            self._like_this(Settle).run()
 
-    def _coarser_rows(self, source: Tier, when: TimeRange) -> int:
-        coarser = self._ladder[source.successor or ""]
-        return sum(len(rolled) for rolled in buckets.read_all(self._connection, coarser, when).values())
+    def _coarser_rows(self, portion: Portion) -> int:
+        coarser = self._ladder[self._source.successor or ""]
+        found = buckets.read_all(self._connection, coarser, portion.when, portion.series)
+        return sum(len(rolled) for rolled in found.values())
 
-    def _unproven(self, source: Tier, when: TimeRange, tally: _Tally) -> set[int]:
+    def _unproven(self, portion: Portion, tally: _Tally) -> set[int]:
         """Return the series whose coarser rows do not account for the finer ones.
 
         What does not agree is rolled up once more before it is refused.
         """
-        wrong = self._disagreeing(source, when)
-        if wrong and source.name == RAW:
+        wrong = self._disagreeing(portion)
+        if wrong and self._source.name == RAW:
             with transaction(self._connection):
                 self._connection.executemany(
                     "INSERT OR REPLACE INTO dirty VALUES (?, ?, ?)",
-                    [(number, when.start, when.end - 1) for number in wrong],
+                    [(number, portion.when.start, portion.when.end - 1) for number in wrong],
                 )
             self._settle()
-            wrong = self._disagreeing(source, when)
+            wrong = self._disagreeing(portion)
         for number, reason in sorted(wrong.items()):
-            tally.problems.append(f"{self._name(number)}: {reason}; its {source.name} rows stay")
+            tally.problems.append(f"{self._name(number)}: {reason}; its {self._source.name} rows stay")
         return set(wrong)
 
     def _name(self, number: int) -> str:
         series = self._series.get(number)
         return series.labels.get("entity_id", series.key.identity) if series else f"series {number}"
 
-    def _disagreeing(self, source: Tier, when: TimeRange) -> dict[int, str]:
-        if source.name == RAW:
-            return self._disagreeing_raw(when)
-        return self._disagreeing_buckets(source, when)
+    def _disagreeing(self, portion: Portion) -> dict[int, str]:
+        return self._disagreeing_raw(portion) if self._source.name == RAW else self._disagreeing_buckets(portion)
 
-    def _disagreeing_raw(self, when: TimeRange) -> dict[int, str]:
+    def _disagreeing_raw(self, portion: Portion) -> dict[int, str]:
         # Local hours can straddle the range's ends (half-hour zones), so one more raw period is
         # read on either side, and a straddling hour is compared as a whole.
+        when = portion.when
         wide = TimeRange(when.start - rows.RAW_SPAN, when.end + rows.RAW_SPAN)
-        found = rows.read_all(self._connection, wide)
-        raw_from = watermark(self._connection, RAW_FROM) or 0
+        found = rows.read_all(self._connection, wide, portion.series)
+        kept = borders.load(self._connection, RAW)
         wrong: dict[int, str] = {}
         for tier in (HOURLY, FIVE_MINUTE):
-            stored = buckets.read_all(self._connection, self._ladder[tier], wide)
+            stored = buckets.read_all(self._connection, self._ladder[tier], wide, portion.series)
             for number, history in found.items():
                 series = self._series.get(number)
                 if series is None or (tier == FIVE_MINUTE and not series.fine):
                     continue
                 rolled = stored.get((number, series.kind), buckets.empty(series.kind))
-                reason = _compare(series, history, rolled, when, raw_from)
+                reason = rows_differ(series, history, rolled, when, kept[number])
                 if reason:
                     wrong.setdefault(number, reason)
         return wrong
 
-    def _disagreeing_buckets(self, source: Tier, when: TimeRange) -> dict[int, str]:
-        coarser = self._ladder[source.successor or ""]
+    def _disagreeing_buckets(self, portion: Portion) -> dict[int, str]:
+        coarser = self._ladder[self._source.successor or ""]
+        when = portion.when
         span = coarser.step.total_seconds() * 1_000_000 if coarser.step else 0
         wide = TimeRange(when.start - 2 * int(span), when.end + 2 * int(span))
-        fine = buckets.read_all(self._connection, source, wide)
-        coarse = buckets.read_all(self._connection, coarser, wide)
+        fine = buckets.read_all(self._connection, self._source, wide, portion.series)
+        coarse = buckets.read_all(self._connection, coarser, wide, portion.series)
         wrong: dict[int, str] = {}
         for (number, kind), found in fine.items():
-            reason = _account(found, coarse.get((number, kind)), when)
+            reason = buckets_differ(found, coarse.get((number, kind)), when)
             if reason:
                 wrong[number] = reason
         return wrong
@@ -231,71 +262,48 @@ class Downsample(StoreJob):
         self._connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
 
 
-def _compare(
-    series: Series,
-    history: RawRows,
-    rolled: Rollup,
-    when: TimeRange,
-    raw_from: Micros,
-) -> str | None:
-    """Say how the roll-up fails to account for the rows in `when`, or None."""
-    values = series_values(series.kind, history)
-    sample = ~np.isnan(values) & ~np.isin(history.flags, _NOT_SAMPLES)
-    times, values = history.times[sample], values[sample]
-    due = (times >= when.start) & (times < when.end)
-    if not due.any():
-        return None
-    place = np.searchsorted(rolled.starts, times, "right") - 1
-    held = (place >= 0) & (times < rolled.ends[place]) if len(rolled) else np.zeros(len(times), bool)
-    if not held[due].all():
-        return f"{int((~held[due]).sum())} rows have no bucket"
-    touched = np.unique(place[due])
-    if raw_from >= when.start:
-        # A bucket that begins before the range also stands for rows a step before has deleted.
-        touched = touched[rolled.starts[touched] >= when.start]
-    return _counts_differ(series.kind, rolled, touched, place[held], values[held])
+def limits(job: StoreJob, source: Tier, now: Micros, keeps: Keeps) -> Limits:
+    """Return up to where each series' rows of a tier are past their time and rolled up."""
+    rolled = watermark(job.connection, HOURLY if source.name != HOURLY else DAILY)
+    if rolled is None:
+        return {}
+    found: dict[int, Micros] = {}
+    for number in job.series:
+        keep = keeps.get(number, {}).get(source.name, source.keep)
+        if keep is not None:
+            past = min(now - keep // timedelta(microseconds=1), rolled)
+            found[number] = past // source.span * source.span
+    return found
 
 
-def _counts_differ(
-    kind: Kind,
-    rolled: Rollup,
-    touched: NDArray[np.int64],
-    place: NDArray[np.int64],
-    values: NDArray[np.float64],
-) -> str | None:
-    count = np.bincount(place, minlength=len(rolled))
-    if (count[touched] != rolled.columns["n"][touched]).any():
-        return "the buckets count other rows than there are"
-    if kind is Kind.MEASUREMENT:
-        total = np.bincount(place, weights=values, minlength=len(rolled))
-        size = np.bincount(place, weights=np.abs(values), minlength=len(rolled))
-        difference = np.abs(total - rolled.columns["sum"])
-        if (difference[touched] > _TOLERANCE * (size[touched] + 1)).any():
-            return "the buckets sum up to something else than the rows"
-    return None
+def portions(job: StoreJob, source: Tier, due: Limits) -> Iterator[Portion]:
+    """Yield what is past its time, oldest first, in stretches that end where a day before the newest limit does."""
+    if not due:
+        return
+    newest = max(due.values())
+    days: set[tuple[Micros, int]] = set()
+    per_day = DAY // source.span
+    phase = newest // source.span % per_day
+    for day, number in job.connection.execute(
+        f"SELECT DISTINCT ((key >> 24) - ?) / ?, (key >> 4) & ? FROM {source.table} WHERE key < ?",
+        (phase, per_day, MAX_SERIES, key_range(0, newest // source.span - 1)[1]),
+    ):
+        start = (day * per_day + phase) * source.span
+        if start < due.get(number, 0):
+            days.add((start, number))
+    yield from _grouped(days, due)
 
 
-def _account(fine: Rollup, coarse: Rollup | None, when: TimeRange) -> str | None:
-    """Say how coarser buckets fail to account for finer ones that start in `when`, or None."""
-    due = (fine.starts >= when.start) & (fine.starts < when.end)
-    if not due.any():
-        return None
-    if coarse is None or not len(coarse):
-        return "there are no coarser buckets"
-    place = np.searchsorted(coarse.starts, fine.starts, "right") - 1
-    held = (place >= 0) & (fine.starts < coarse.ends[place])
-    if not held[due].all():
-        return f"{int((~held[due]).sum())} buckets have no coarser one"
-    whole = np.bincount(place[held], weights=(fine.ends - fine.starts)[held], minlength=len(coarse))
-    touched = np.unique(place[due])
-    # Finer buckets that a step before deleted, or that were never covered, cannot be compared
-    # with; where all are there, counts and covered time must agree to the unit.
-    complete = touched[whole[touched] == (coarse.ends - coarse.starts)[touched]]
-    for name in ("n", "covered"):
-        total = np.zeros(len(coarse), np.int64)
-        np.add.at(total, place[held], fine.columns[name][held])
-        if (total[complete] != coarse.columns[name][complete]).any():
-            return f"the coarser buckets hold another {name} than the finer ones"
-        if (total[touched] > coarse.columns[name][touched]).any():
-            return f"the coarser buckets hold less {name} than the finer ones"
-    return None
+def _grouped(days: set[tuple[Micros, int]], due: Limits) -> Iterator[Portion]:
+    """Yield portions: on a day that holds anything of some series, all series whose rows end there alike.
+
+    Series that have nothing on such a day are with the others, for what is known of them moves on, too.
+    """
+    for start in sorted({start for start, _ in days}):
+        by_end: dict[Micros, set[int]] = {}
+        for number, limit in due.items():
+            if limit > start:
+                by_end.setdefault(min(start + DAY, limit), set()).add(number)
+        for end, series in sorted(by_end.items()):
+            if any((start, number) in days for number in series):
+                yield Portion(TimeRange(start, end), frozenset(series))

@@ -19,6 +19,16 @@ class StoreJob:
         self._timezone = timezone
         self._series = series
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open file."""
+        return self._connection
+
+    @property
+    def series(self) -> SeriesById:
+        """Every series by its number."""
+        return self._series
+
     def _like_this[J: StoreJob](self, kind: type[J]) -> J:
         """Return a job of another kind on the same store."""
         return kind(self._connection, self._ladder, self._timezone, self._series)

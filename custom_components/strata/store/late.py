@@ -1,36 +1,18 @@
 """Late rows: which buckets they make stale, and rolling exactly those up again."""
 
-import sqlite3
-
 import numpy as np
 
 from ..core.clock import day_edges, floor_day, floor_hour, hour_edges, next_day, next_hour
 from ..core.model import Micros, Series, TimeRange
 from ..core.rollup import Rollup
-from . import buckets, rows, runs
+from . import borders, buckets, rows, runs
 from .base import RawRows
 from .connection import transaction
 from .job import StoreJob, watermark
 from .keys import KINDS, NO_KIND, chunk_key
 from .roll_up import days_of, load_carry, roll_tiers, save_carries
-from .tiers import DAILY, FIVE_MINUTE, HOURLY, HOURLY_FROM, RAW_FROM
+from .tiers import DAILY, FIVE_MINUTE, HOURLY, RAW
 from .timeline import Carry, Timeline, build, series_values
-
-
-def raw_border(connection: sqlite3.Connection, timezone: str) -> Micros | None:
-    """Return the first local hour from which all raw rows are kept; None where all are."""
-    kept = watermark(connection, RAW_FROM)
-    if kept is None:
-        return None
-    return kept if floor_hour(timezone, kept) == kept else next_hour(timezone, kept)
-
-
-def hourly_border(connection: sqlite3.Connection, timezone: str) -> Micros | None:
-    """Return the first local day from which all hours are kept; None where all are."""
-    kept = watermark(connection, HOURLY_FROM)
-    if kept is None:
-        return None
-    return kept if floor_day(timezone, kept) == kept else next_day(timezone, kept)
 
 
 class Settle(StoreJob):
@@ -50,7 +32,7 @@ class Settle(StoreJob):
         done = watermark(self._connection, HOURLY)
         if done is None:
             return
-        border = raw_border(self._connection, self._timezone) or 0
+        border = borders.border(self._connection, self._timezone, RAW, series.id or 0)
         begin = floor_hour(self._timezone, late.start)
         holds_on = False
         if begin < border:
@@ -127,7 +109,7 @@ class Settle(StoreJob):
             return
         begin = floor_day(self._timezone, when.start)
         end = min(done, next_day(self._timezone, when.end - 1))
-        border = hourly_border(self._connection, self._timezone) or 0
+        border = borders.border(self._connection, self._timezone, HOURLY, number)
         if begin < min(end, border):
             self._days_from(number, TimeRange(begin, min(end, border)), only_missing=True)
         if max(begin, border) < end:
@@ -161,7 +143,7 @@ class Settle(StoreJob):
 
     def _carry_before(self, series: Series, instant: Micros) -> Carry | None:
         """Return what was known of a series just before an instant in the past."""
-        kept = watermark(self._connection, RAW_FROM) or 0
+        kept = borders.kept_from(self._connection, RAW, series.id or 0)
         searched = TimeRange(kept if instant >= kept else 0, instant)
         newest = self._newest_known(series, searched)
         if newest is not None:

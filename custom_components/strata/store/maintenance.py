@@ -7,14 +7,47 @@ import sqlite3
 
 from ..core.model import Micros, Series
 from . import backlog, details, feed, forecasts, health, late, operations, roll_up
-from .base import CompactReport, Cursor, DownsampleReport, RollUpReport
+from .base import CompactReport, Cursor, DownsampleReport, RollUpReport, StoreError
 from .catalog import Dictionaries
 from .compact import compact
 from .connection import in_store_words, transaction
 from .downsample import Downsample
 from .operations import Operation
 from .rows import RAW_SPAN
-from .tiers import Ladder
+from .tiers import Keeps, Ladder
+
+
+class LadderRun:
+    """A step of the ladder under way; call it on the writer's thread, with anything else in between."""
+
+    def __init__(self, store: StoreMaintenance, work: Downsample) -> None:
+        """Take the work, begun."""
+        self._store, self._work = store, work
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many portions are done, and of how many."""
+        return self._work.done, self._work.total
+
+    def step(self) -> bool:
+        """Prove and delete a portion, a day at most; return False when there was none left.
+
+        Raises:
+            StoreError: the file is closed, or cannot be written; what was done before stays done.
+        """
+        store = self._store
+        with in_store_words(store.path):
+            if self._work.connection is not store._connection:  # noqa: SLF001 - the other half of the store
+                raise StoreError(f"{store.path.name} is another file than the step began with")
+            try:
+                return self._work.step()
+            finally:
+                store._load_borders(self._work.connection)  # noqa: SLF001 - the other half of the store
+
+    def end(self) -> DownsampleReport:
+        """Write what was done into the journal and report it."""
+        with in_store_words(self._store.path):
+            return self._work.end()
 
 
 class StoreMaintenance(ABC):
@@ -56,8 +89,26 @@ class StoreMaintenance(ABC):
             finally:
                 self._load_borders(self._connection)
 
-    def downsample(self, tier: str, now: Micros | None = None, *, dry_run: bool = False) -> DownsampleReport:
+    def downsample(
+        self, tier: str, now: Micros | None = None, *, keeps: Keeps | None = None, dry_run: bool = False
+    ) -> DownsampleReport:
         """Delete what is older than `tier` keeps, after proving that its roll-up is there.
+
+        `keeps` says of single series that they are kept longer or shorter.
+
+        Raises:
+            StoreError: the tier is the coarsest.
+            KeyError: there is no such tier.
+        """
+        run = self.begin_downsample(tier, now, keeps=keeps, dry_run=dry_run)
+        while run.step():
+            pass
+        return run.end()
+
+    def begin_downsample(
+        self, tier: str, now: Micros | None = None, *, keeps: Keeps | None = None, dry_run: bool = False
+    ) -> LadderRun:
+        """Return a step of the ladder that is then worked off a day at a time.
 
         Raises:
             StoreError: the tier is the coarsest.
@@ -67,10 +118,8 @@ class StoreMaintenance(ABC):
         with in_store_words(self.path):
             compact(self._connection)
             work = Downsample(self._connection, self.ladder, self.timezone, self._by_id)
-            try:
-                return work.run(tier, moment, dry_run=dry_run)
-            finally:
-                self._load_borders(self._connection)
+            work.begin(tier, moment, keeps or {}, dry_run=dry_run)
+        return LadderRun(self, work)
 
     def last_steps(self) -> dict[str, Micros]:
         """Return when each tier was last handed down, by tier."""

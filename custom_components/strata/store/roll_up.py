@@ -1,6 +1,6 @@
 """Rolling up: closed buckets from raw rows, and days from hours."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set as AbstractSet
 import sqlite3
 import time
 
@@ -60,13 +60,19 @@ class RollUp(StoreJob):
             set_watermark(self._connection, tier, when.end)
 
     def timelines(
-        self, when: TimeRange, carries: Mapping[int, Carry], ends: list[tuple[int, Carry]]
+        self,
+        when: TimeRange,
+        carries: Mapping[int, Carry],
+        ends: list[tuple[int, Carry]],
+        only: AbstractSet[int] | None = None,
     ) -> Iterator[tuple[Series, Timeline]]:
         """Yield the series that did or held anything in `when`; append to `ends` what they end with."""
-        found = rows.read_all(self._connection, when)
+        found = rows.read_all(self._connection, when, only)
         stops = runs.stops(self._connection, when)
         resumes = runs.resumes(self._connection, when)
         for number, series in list(self._series.items()):
+            if only is not None and number not in only:
+                continue
             carry = carries.get(number)
             if number not in found and number not in resumes and not (carry is not None and carry.in_force):
                 continue

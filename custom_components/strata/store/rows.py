@@ -1,6 +1,6 @@
 """Raw rows: from objects to `live`, from `live` and chunks to arrays."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set as AbstractSet
 from dataclasses import dataclass
 import sqlite3
 from typing import Any
@@ -186,8 +186,10 @@ def read_series(connection: sqlite3.Connection, series: int, when: TimeRange) ->
     return merge(parts)
 
 
-def read_all(connection: sqlite3.Connection, when: TimeRange) -> dict[int, RawRows]:
-    """Return every series' rows in `when`; series without rows are left out."""
+def read_all(
+    connection: sqlite3.Connection, when: TimeRange, only: AbstractSet[int] | None = None
+) -> dict[int, RawRows]:
+    """Return every series' rows in `when`, or those of some; series without rows are left out."""
     parts: dict[int, list[RawRows]] = {}
     spans = periods(RAW_SPAN, when)
     if len(spans):
@@ -195,6 +197,8 @@ def read_all(connection: sqlite3.Connection, when: TimeRange) -> dict[int, RawRo
             "SELECT key, blob FROM raw_chunk WHERE key >= ? AND key < ? ORDER BY key",
             key_range(spans[0], spans[-1]),
         ):
+            if only is not None and key_series(key) not in only:
+                continue
             rows = cut(decode_rows(blob), when)
             if len(rows):
                 parts.setdefault(key_series(key), []).append(rows)
@@ -205,5 +209,7 @@ def read_all(connection: sqlite3.Connection, when: TimeRange) -> dict[int, RawRo
     )
     if len(live):
         for series, rows in live_by_series(live).items():
+            if only is not None and series not in only:
+                continue
             parts.setdefault(series, []).append(rows)
     return {series: merge(found) for series, found in parts.items()}

@@ -14,13 +14,13 @@ import time
 from typing import Self, override
 
 from ..core.model import Flag, Forecast, Kind, Micros, Row, Series, SeriesKey, TimeRange
-from . import buckets, catalog, forecasts, late, runs, schema
+from . import borders, buckets, catalog, forecasts, runs, schema
 from .base import Counters, OpenReport, StoreError
 from .connection import connect_writer, in_store_words, transaction
 from .job import watermark
 from .maintenance import StoreMaintenance
 from .reader import StoreReader
-from .tiers import DAILY, DAY, DEFAULT_LADDER, HOUR, HOURLY, Ladder
+from .tiers import DAILY, DAY, DEFAULT_LADDER, HOUR, HOURLY, RAW, Ladder
 
 _SLICE = 250
 """Rows per executemany: the work between two releases of the interpreter stays under 1 ms."""
@@ -78,8 +78,7 @@ class SqliteStore(StoreMaintenance):
         self._run = 0
         self._seq = 0
         self._rolled: Micros | None = None
-        self._raw_from: Micros | None = None
-        self._hourly_from: Micros | None = None
+        self._raw_from = self._hourly_from = borders.Kept()
 
     def __enter__(self) -> Self:
         """Open the store in a `with` block."""
@@ -135,8 +134,8 @@ class SqliteStore(StoreMaintenance):
     @override
     def _load_borders(self, connection: sqlite3.Connection) -> None:
         self._rolled = watermark(connection, HOURLY)
-        self._raw_from = late.raw_border(connection, self.timezone)
-        self._hourly_from = late.hourly_border(connection, self.timezone)
+        self._raw_from = borders.load_borders(connection, self.timezone, RAW)
+        self._hourly_from = borders.load_borders(connection, self.timezone, HOURLY)
 
     def close(self) -> None:
         """End the run, copy the WAL back into the file and close. Does nothing when closed."""
@@ -344,7 +343,7 @@ class SqliteStore(StoreMaintenance):
     def _has_bucket(self, connection: sqlite3.Connection, row: Row) -> bool:
         """Tell whether the row's time is rolled up already in a tier whose source is gone."""
         for tier, kept, longest in ((HOURLY, self._raw_from, 2 * HOUR), (DAILY, self._hourly_from, 2 * DAY)):
-            if kept is None or row.time >= kept:
+            if row.time >= kept[row.series.id or 0]:
                 continue
             around = TimeRange(row.time - longest, row.time + 1)
             rolled = buckets.read_series(connection, self.ladder[tier], row.series.id or 0, row.series.kind, around)

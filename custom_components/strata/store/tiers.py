@@ -12,7 +12,7 @@ DAY = 24 * HOUR
 
 RAW, FIVE_MINUTE, HOURLY, DAILY = "raw", "five_minute", "hourly", "daily"
 RAW_FROM, HOURLY_FROM = "raw_from", "hourly_from"
-"""Watermarks: from when raw rows and hours are kept."""
+"""Watermarks of files of version 1: from when raw rows and hours of all series are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,10 @@ class Tier:
     def table(self) -> str:
         """The table its chunks live in."""
         return f"{self.name}_chunk"
+
+
+type Keeps = Mapping[int, Mapping[str, timedelta | None]]
+"""By series and tier: how long rows are kept where that is not what the ladder says; None is for ever."""
 
 
 class LadderError(ValueError):

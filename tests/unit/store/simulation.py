@@ -1,6 +1,6 @@
 """A home's worth of writes in random order: to a store, and to the naive history beside it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 import math
@@ -291,17 +291,24 @@ class Simulation:
             found = stored_rows(reader, self.series[name], when)
         assert found == [row for row in expected_rows(self.naive[name]) if row[0] in when], (name, when)
 
-    def downsample(self, tier: str) -> DownsampleReport:
-        """Take a step of the ladder; from now on nothing is written or looked for before what is kept."""
-        report = self.store.downsample(tier, self.clock)
+    def downsample(
+        self, tier: str, keeps: Mapping[str, Mapping[str, timedelta | None]] | None = None
+    ) -> DownsampleReport:
+        """Take a step of the ladder; from now on nothing is written or looked for before what is kept of all."""
+        by_id = {self.series[name].id or 0: keep for name, keep in (keeps or {}).items()}
+        report = self.store.downsample(tier, self.clock, keeps=by_id)
         if tier == "raw" and self.rolled:
             keep = self.store.ladder["raw"].keep or timedelta()
-            rolled = self.edges()[0][-1]
-            gone = min(self.clock - keep // timedelta(microseconds=1), rolled) // HOUR * HOUR
-            self.kept_from = max(self.kept_from, gone)
+            shortest = min([keep, *(own["raw"] for own in by_id.values() if own.get("raw") is not None)])
+            self.kept_from = max(self.kept_from, self.limit(shortest))
             hours, _ = borders(self.timezone, self.kept_from, self.kept_from + HOUR)
             self.not_before = max(self.not_before, hours[0])
         return report
+
+    def limit(self, keep: timedelta) -> Micros:
+        """Return up to where raw rows that are kept so long are past their time."""
+        rolled = self.edges()[0][-1]
+        return min(self.clock - keep // timedelta(microseconds=1), rolled) // HOUR * HOUR
 
     # What has to be true
 

@@ -12,7 +12,16 @@ _OPERATIONS = (
     "CREATE INDEX operation_started ON operation (started)",
 )
 
-_TABLES: tuple[str, ...] = (*_OPERATIONS,)
+_RETENTION = (
+    """CREATE TABLE kept_from (
+        tier TEXT NOT NULL, series INTEGER NOT NULL, since INTEGER NOT NULL,
+        PRIMARY KEY (tier, series)) WITHOUT ROWID""",
+)
+
+_TABLES: tuple[str, ...] = (
+    *_OPERATIONS,
+    *_RETENTION,
+)
 
 
 def apply(connection: sqlite3.Connection) -> None:

@@ -1,0 +1,129 @@
+"""Single series that are kept longer or shorter than the others: nothing else about them is different."""
+
+from collections.abc import Callable, Generator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from custom_components.strata.core.model import Flag, TimeRange, to_micros
+from custom_components.strata.store.tiers import DEFAULT_LADDER
+from tests.naive_history import DAY, HOUR, MINUTE
+from tests.unit.store.compare import expected_rows, stored_buckets, stored_rows
+from tests.unit.store.simulation import Simulation
+from tests.unit.store.test_retention_properties import KEEP, LIVES, each_life, told
+
+SHORT = timedelta(hours=3)
+KEEPS = {
+    "power": {"raw": None, "hourly": None},
+    "energy": {"raw": timedelta(hours=20)},
+    "temperature": {"raw": SHORT},
+    "washer": {"raw": SHORT, "hourly": timedelta(days=1)},
+}
+ALL = TimeRange(0, 2**62)
+
+type Begin = Callable[[int, int], Simulation]
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Generator[Begin]:
+    begun: list[Simulation] = []
+
+    def simulation(number: int, seed: int) -> Simulation:
+        timezone, start = LIVES[number]
+        ladder = DEFAULT_LADDER.keeping(KEEP)
+        begun.append(Simulation(tmp_path / f"{len(begun)}.db", seed, timezone, to_micros(start), ladder=ladder))
+        return begun[-1]
+
+    yield simulation
+    for each in begun:
+        each.store.abandon()
+
+
+@each_life
+@pytest.mark.parametrize("seed", [1, 2])
+def test_each_series_is_kept_as_long_as_it_says(begin: Begin, number: int, seed: int) -> None:
+    simulation = begin(number, seed)
+    kept = dict.fromkeys(simulation.series, 0)
+    for _ in range(5):
+        simulation.live(40)
+        simulation.clock += 2 * HOUR
+        simulation.roll_up()
+        assert simulation.downsample("raw", KEEPS).problems == ()
+        for name in kept:
+            own = KEEPS.get(name, {}).get("raw", KEEP["raw"])
+            if own is not None:
+                kept[name] = max(kept[name], simulation.limit(own))
+    with simulation.store.reader() as reader:
+        for name, series in simulation.series.items():
+            assert stored_rows(reader, series, ALL) == expected_rows(simulation.naive[name], kept[name]), name
+    assert simulation.problems() == []
+
+
+@each_life
+def test_a_late_row_counts_where_the_rows_of_its_own_series_are_kept(begin: Begin, number: int) -> None:
+    """Rows of others are gone for that time; that is no reason to refuse this one."""
+    simulation = begin(number, 3)
+    simulation.live(120)
+    simulation.clock += 6 * HOUR
+    simulation.roll_up()
+    assert simulation.downsample("raw", KEEPS).problems == ()
+    before = simulation.store.counters.too_late
+    late = simulation.clock - 5 * HOUR
+    simulation.write([("energy", late, 250.0, Flag.OK), ("power", late, 77.0, Flag.OK), ("light", late, 1.0, Flag.OK)])
+    simulation.roll_up()
+    assert simulation.store.counters.too_late == before
+    assert simulation.problems() == []
+    simulation.clock += 12 * HOUR
+    simulation.roll_up()
+    assert simulation.downsample("raw", KEEPS).problems == ()
+    assert simulation.problems() == []
+
+
+def test_hours_are_kept_by_series_too(begin: Begin) -> None:
+    simulation = begin(0, 4)
+    while simulation.clock < simulation.start + 5 * DAY:
+        simulation.live(10)
+        simulation.clock += HOUR
+    simulation.roll_up()
+    days = told(simulation, "daily")
+    for tier in ("raw", "five_minute", "hourly"):
+        assert simulation.downsample(tier, KEEPS).problems == ()
+    rolled = simulation.edges()[1][-1]
+    with simulation.store.reader() as reader:
+        for name, series in simulation.series.items():
+            own = KEEPS.get(name, {}).get("hourly", KEEP["hourly"])
+            oldest = 0
+            if own is not None:
+                oldest = min(simulation.clock - own // timedelta(microseconds=1), rolled) // DAY * DAY
+            found = stored_buckets(reader, "hourly", series)
+            due = [bucket for bucket in simulation.expected("hourly", name) if bucket.start >= oldest]
+            assert [bucket.start for bucket in found] == [bucket.start for bucket in due], name
+    assert told(simulation, "daily") == days
+
+
+def test_a_series_that_was_kept_for_ever_and_no_longer_is(begin: Begin) -> None:
+    simulation = begin(0, 5)
+    for hour in range(60):
+        simulation.clock = simulation.start + hour * HOUR + 20 * MINUTE
+        simulation.write([(name, simulation.clock - 1, float(hour), Flag.OK) for name in ("power", "temperature")])
+    simulation.roll_up()
+    simulation.downsample("raw", {"power": {"raw": None}})
+    before = told(simulation)
+    with simulation.store.reader() as reader:
+        assert len(stored_rows(reader, simulation.series["power"], ALL)) == 60
+    report = simulation.downsample("raw")
+    assert report.problems == ()
+    # Rows come 27 minutes past each hour from 03:27 on; at 14:27 what is older than 05:00 is nine hours old.
+    assert report.source_rows == 50
+    assert told(simulation) == before
+
+
+def test_where_everything_is_kept_for_ever_nothing_is_due(begin: Begin) -> None:
+    simulation = begin(0, 6)
+    simulation.live(80)
+    simulation.clock += 3 * DAY
+    simulation.roll_up()
+    report = simulation.downsample("raw", {name: {"raw": None} for name in simulation.series})
+    assert report.source_rows == 0
+    assert simulation.raw_problems() == []
