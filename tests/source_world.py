@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from custom_components.strata.core.stretch import Past
 from custom_components.strata.sources.base import EntityOrigin, EntityState, Home, Json, SourceNoData
 from custom_components.strata.sources.fetch import HttpContext
 
@@ -106,6 +107,30 @@ class FakeAccess:
     def origin(self, entity_id: str) -> EntityOrigin | None:
         platform = self.platforms.get(entity_id)
         return EntityOrigin(platform, "entry-1") if platform else None
+
+    preferences: dict[str, Json] = field(default_factory=dict)
+    pasts: dict[tuple[str, ...], Past] = field(default_factory=dict)
+    """What is stored, by entity id and tier, or by measurement, field and tier."""
+    looked_back: list[tuple[str, ...]] = field(default_factory=list)
+
+    def entities(self, platform: str) -> tuple[str, ...]:
+        return tuple(sorted(entity for entity, made_by in self.platforms.items() if made_by == platform))
+
+    async def energy_preferences(self) -> Mapping[str, Json]:
+        return self.preferences
+
+    async def history(self, entity_id: str, start: datetime, end: datetime, *, tier: str) -> Past:
+        return self._past((entity_id, tier), start, end)
+
+    async def stored(
+        self, measurement: str, name: str, start: datetime, end: datetime, *, tier: str, tags: Mapping[str, str]
+    ) -> Past:
+        return self._past((measurement, name, tier), start, end)
+
+    def _past(self, key: tuple[str, ...], start: datetime, end: datetime) -> Past:
+        self.looked_back.append(key)
+        past = self.pasts.get(key, Past())
+        return Past(tuple(one for one in past.stretches if start <= one.start < end), past.unit)
 
     async def action(self, domain: str, name: str, parameters: Mapping[str, object]) -> Json:
         self.called.append((domain, name, dict(parameters)))

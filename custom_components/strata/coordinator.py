@@ -10,6 +10,7 @@ from typing import Any, override
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.event import async_track_point_in_utc_time, async_track_state_change_event
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
@@ -58,9 +59,17 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         """
         self.role = role
         self.provider: Provider = role.provider(subentry.data[CONF_PROVIDER])(subentry.data[CONF_OPTIONS])
-        self._watched = self.provider.watched_entities()
+        self._watched: tuple[str, ...] = ()
         self.interval = max(role.interval, self.provider.interval or timedelta())
-        super().__init__(hass, LOGGER, config_entry=entry, name=subentry.title, update_interval=self.interval)
+        pause = self.provider.pause.total_seconds()
+        super().__init__(
+            hass,
+            LOGGER,
+            config_entry=entry,
+            name=subentry.title,
+            update_interval=self.interval,
+            request_refresh_debouncer=Debouncer(hass, LOGGER, cooldown=pause, immediate=True),
+        )
         self.subentry = subentry
         self.subentry_id = subentry.subentry_id
         self.title = subentry.title
@@ -77,6 +86,7 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         self._holds = False
         self._unsubscribe: list[CALLBACK_TYPE] = []
         self._unsubscribe_clock: CALLBACK_TYPE | None = None
+        self._unsubscribe_watched: CALLBACK_TYPE | None = None
 
     # What it says
 
@@ -117,9 +127,8 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         self.update_interval = max(wait, SHORTEST_WAIT) if wait else self.interval
         # Readings are stored even when the user has disabled every entity: polling needs a listener.
         self._unsubscribe.append(self.async_add_listener(lambda: None))
-        if self._watched:
-            self._unsubscribe.append(async_track_state_change_event(self.hass, self._watched, self._watched_changed))
-        elif wait > timedelta():
+        self._watch()
+        if not self._watched and wait > timedelta():
             # What is watched may have changed while nobody watched; other sources are asked when it is time.
             return
         if self.provider.local:
@@ -140,6 +149,7 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         await self.async_shutdown()
         while self._unsubscribe:
             self._unsubscribe.pop()()
+        self._stop_watching()
         self._stop_clock()
         if forget:
             if self._holds:
@@ -154,6 +164,24 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
     @callback
     def _fetch_soon(self, _hass: HomeAssistant | None = None) -> None:
         self.config_entry.async_create_background_task(self.hass, self.async_refresh(), f"{DOMAIN} fetch {self.title}")
+
+    @callback
+    def _watch(self) -> None:
+        """Follow the entities that the provider reads now."""
+        watched = self.provider.watched_entities()
+        if watched == self._watched:
+            return
+        self._stop_watching()
+        self._watched = watched
+        if watched:
+            self._unsubscribe_watched = async_track_state_change_event(self.hass, watched, self._watched_changed)
+
+    @callback
+    def _stop_watching(self) -> None:
+        self._watched = ()
+        if self._unsubscribe_watched is not None:
+            self._unsubscribe_watched()
+            self._unsubscribe_watched = None
 
     @callback
     def _watched_changed(self, _event: Event[EventStateChangedData]) -> None:
@@ -200,6 +228,7 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         for name in implausible:
             self.implausible[name] = self.implausible.get(name, 0) + 1
         self.data = reading
+        self._watch()
         self.update_interval = max(self._wait_after(reading), SHORTEST_WAIT)
         self._follow_clock(implausible)
         self._last_good.save_later(self._kept)

@@ -1,6 +1,7 @@
 """What a source may know of this home, and use of it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import cast
 
 from homeassistant.core import HomeAssistant
@@ -9,8 +10,11 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.util.json import JsonValueType
 import probatio
 
+from .core.stretch import Past
+from .looking_back import async_entity_past, async_stored_past
 from .sources.base import EntityOrigin, EntityState, Home, Json, SourceNoData
 
+ENERGY = "energy"
 COORDINATE_DECIMALS = 2
 """About 1 km: near enough for weather, prices and air, too far to find the house."""
 
@@ -49,6 +53,31 @@ class HomeAssistantAccess:
         if (entry := er.async_get(self._hass).async_get(entity_id)) is None:
             return None
         return EntityOrigin(entry.platform, entry.config_entry_id)
+
+    def entities(self, platform: str) -> tuple[str, ...]:
+        """Return the enabled entities that an integration made, by entity id."""
+        entries = er.async_get(self._hass).entities.values()
+        return tuple(sorted(entry.entity_id for entry in entries if entry.platform == platform and not entry.disabled))
+
+    async def energy_preferences(self) -> Mapping[str, Json]:
+        """Return what the user told the Energy dashboard; empty when it was never set up."""
+        if ENERGY not in self._hass.config.components:
+            return {}
+        # It needs libraries that a home without it need not have; here it is loaded, so nothing blocks.
+        from homeassistant.components.energy.data import async_get_manager
+
+        manager = await async_get_manager(self._hass)
+        return cast("Mapping[str, Json]", manager.data or {})
+
+    async def history(self, entity_id: str, start: datetime, end: datetime, *, tier: str) -> Past:
+        """Return what our store holds of an entity; empty when it was not recorded."""
+        return await async_entity_past(self._hass, entity_id, start, end, tier)
+
+    async def stored(
+        self, measurement: str, name: str, start: datetime, end: datetime, *, tier: str, tags: Mapping[str, str]
+    ) -> Past:
+        """Return what our store holds of a field of a source's measurement; of several series, of the newest."""
+        return await async_stored_past(self._hass, (measurement, name, tags), start, end, tier)
 
     async def action(self, domain: str, name: str, parameters: Mapping[str, object]) -> Json:
         """Call an action that answers and return the answer.

@@ -14,7 +14,7 @@ from homeassistant.helpers.storage import Store
 from .const import DOMAIN
 from .core.model import Forecast, Slot
 from .health import Turn
-from .sources.base import Options, ParamKind, Provider, Reading
+from .sources.base import Options, ParamKind, Part, Provider, Reading
 
 VERSION = 1
 SAVE_DELAY = 30
@@ -96,6 +96,10 @@ def reading_as_json(reading: Reading) -> dict[str, Any]:
         "attribution": reading.attribution,
         "notes": dict(reading.notes),
         "timezone": reading.timezone,
+        "parts": [
+            [part.measurement, dict(part.tags), dict(part.fields), part.at.isoformat() if part.at else None]
+            for part in reading.parts
+        ],
     }
 
 
@@ -116,6 +120,10 @@ def reading_from_json(data: Mapping[str, Any]) -> Reading:
         attribution=data["attribution"],
         notes=data["notes"],
         timezone=data["timezone"],
+        parts=tuple(
+            Part(measurement=measurement, tags=tags, fields=fields, at=datetime.fromisoformat(at) if at else None)
+            for measurement, tags, fields, at in data.get("parts", ())
+        ),
     )
 
 

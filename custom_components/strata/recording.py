@@ -6,6 +6,7 @@ from datetime import datetime
 import math
 
 from .core.model import FieldValue, Flag, Forecast, Kind, Micros, Series, SeriesKey, to_micros
+from .recording_parts import PartsRecorder
 from .sources.base import Reading, Role, Snapshot, StoredField
 from .store.worker import StoreWorker
 
@@ -25,6 +26,7 @@ class Recorder:
         self._written: dict[str, tuple[Micros, FieldValue]] = {}
         self._issued: dict[str, Forecast] = {}
         self._tags: Mapping[str, str] = {}
+        self._parts = PartsRecorder(worker, role)
 
     def put(self, snapshot: Snapshot, implausible: Mapping[str, FieldValue] | None = None) -> None:
         """Store what the role's fields are now, at the time they are for, and forecasts as issued.
@@ -52,6 +54,7 @@ class Recorder:
                 self._issued[stored.forecast] = forecast
                 key = SeriesKey.of_tags(stored.measurement, reading.tags, stored.field)
                 self._worker.put_forecast(self._source, key, forecast)
+        self._parts.put(snapshot)
 
     def _valid_from(self, snapshot: Snapshot) -> datetime:
         """Where slots decide the values, these hold from the start of their slot."""
@@ -64,6 +67,7 @@ class Recorder:
         """Store that nothing is known from `moment` on."""
         for name in [*self._written]:
             self._end(name, to_micros(moment))
+        self._parts.put_gap(moment)
 
     def _end(self, name: str, moment: Micros) -> None:
         del self._written[name]
@@ -95,7 +99,8 @@ class Recorder:
 
     def _series(self, field: StoredField, reading: Reading) -> Series:
         key = SeriesKey.of_tags(self._role.measurement, reading.tags, field.name)
-        return self._worker.series(key, kind=Kind(field.kind), unit=field.unit or reading.unit)
+        unit = field.unit or reading.unit
+        return self._worker.series(key, kind=Kind(field.kind), unit=unit, fine=field.fine)
 
 
 def _as_columns(kind: Kind, value: FieldValue) -> tuple[float | None, str | None]:

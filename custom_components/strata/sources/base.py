@@ -16,6 +16,7 @@ from .errors import (
     SourceUnauthorized,
     SourceUnreachable,
 )
+from .home_access import EntityOrigin, EntityState, Home, HomeAccess, Json
 
 __all__ = [
     "Context",
@@ -29,6 +30,7 @@ __all__ = [
     "Options",
     "Param",
     "ParamKind",
+    "Part",
     "Provider",
     "Quota",
     "Reading",
@@ -42,11 +44,11 @@ __all__ = [
     "SourceUnreachable",
     "StoredField",
     "StoredForecast",
+    "StoredPart",
     "reading_fields",
     "source_id",
 ]
 
-type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 type Options = Mapping[str, object]
 """A source's parameters as its form saved them."""
 
@@ -62,17 +64,6 @@ class ParamKind(StrEnum):
     BOOLEAN = "boolean"
     TIME = "time"
     LATITUDE_LONGITUDE = "location"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Home:
-    """What a source may know about the home; coordinates are rounded to 2 decimals (about 1 km)."""
-
-    latitude: float
-    longitude: float
-    country: str | None
-    currency: str
-    timezone: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,47 +88,6 @@ class Param:
     """For ENTITY, TEXT and SELECT: any number of values; the option is a list, and `pattern` is for each."""
     check: Callable[[object], str | None] | None = None
     """Given the value as it would be saved: None where it is fine, else the translation key of the error."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntityState:
-    """A Home Assistant entity's state as a provider sees it."""
-
-    entity_id: str
-    state: str
-    attributes: Mapping[str, object]
-    last_updated: datetime
-
-    @property
-    def unit(self) -> str | None:
-        """The unit of measurement, or None."""
-        unit = self.attributes.get("unit_of_measurement")
-        return unit if isinstance(unit, str) else None
-
-
-@dataclass(frozen=True, slots=True)
-class EntityOrigin:
-    """Which integration made an entity, and by which of its config entries."""
-
-    platform: str
-    config_entry: str | None
-
-
-class HomeAccess(Protocol):
-    """The part of Home Assistant a provider may use."""
-
-    def state(self, entity_id: str) -> EntityState | None:
-        """Return the entity's state, or None when there is no such entity."""
-
-    def origin(self, entity_id: str) -> EntityOrigin | None:
-        """Return where the entity comes from, or None when it is in no registry."""
-
-    async def action(self, domain: str, name: str, parameters: Mapping[str, object]) -> Json:
-        """Call an action that answers and return the answer.
-
-        Raises:
-            SourceNoData: the action does not exist or refused.
-        """
 
 
 class Context(Protocol):
@@ -222,6 +172,20 @@ class Context(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What a source says of one of many things it covers, such as a circuit of a meter.
+
+    It holds until a later reading says something else of the same measurement and tags, or no longer names them.
+    """
+
+    measurement: str
+    tags: Mapping[str, str]
+    fields: Mapping[str, FieldValue]
+    at: datetime | None = None
+    """The instant it is for, where that is not the reading's `observed_at`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What a source says, in its role's fields and units.
 
@@ -243,6 +207,8 @@ class Reading:
     """Small extra facts that are shown as attributes, never credentials."""
     timezone: str | None = None
     """IANA time zone whose days its forecasts are made for; None leaves that to the role."""
+    parts: tuple[Part, ...] = ()
+    """In the measurements and fields of `Role.parts`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +235,8 @@ class Provider(ABC):
     local: ClassVar[bool] = False
     """True when it reads Home Assistant itself and needs no network."""
     attribution: ClassVar[str | None] = None
+    pause: ClassVar[timedelta] = timedelta(seconds=10)
+    """Shortest time between fetches that watched entities ask for."""
     requirements: ClassVar[tuple[str, ...]] = ()
     """Libraries it needs beside those of the manifest, as pip names them; there when `fetch` is called."""
 
@@ -294,7 +262,7 @@ class Provider(ABC):
         return None
 
     def watched_entities(self) -> tuple[str, ...]:
-        """Return the entities whose changes ask for a new fetch."""
+        """Return the entities whose changes ask for a new fetch; asked again after each fetch."""
         return ()
 
     def lacks(self) -> frozenset[str]:
@@ -349,6 +317,16 @@ class StoredField:
     minimum: float | None = None
     maximum: float | None = None
     """Values outside are impossible for this field and are flagged."""
+    fine: bool = False
+    """True for what is worth 5-minute summaries."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPart:
+    """A measurement of a role's parts, and its fields."""
+
+    measurement: str
+    fields: tuple[StoredField, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -385,6 +363,7 @@ class Role:
     of `main` contains the present."""
     providers: tuple[type[Provider], ...]
     forecasts: tuple[StoredForecast, ...] = ()
+    parts: tuple[StoredPart, ...] = ()
     slot_bound: bool = False
     """True when values change at slot borders, without a new fetch."""
     fields_at: Callable[[Snapshot], Mapping[str, FieldValue | None]] = reading_fields
