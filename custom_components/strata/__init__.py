@@ -14,6 +14,7 @@ from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util import dt as dt_util
 
+from .api import async_register_api
 from .const import DOMAIN, LOGGER, PLATFORMS, STORE_FILE, STORE_FOLDER, TITLE
 from .core.filter import IngestFilter
 from .core.model import Micros, to_micros
@@ -36,10 +37,11 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions, which are there whether or not the hub is set up."""
+    """Register the actions and the API, which are there whether or not the hub is set up."""
     hass.data[QUOTAS] = Quotas(hass)
     await hass.data[QUOTAS].async_load()
     async_setup_services(hass)
+    async_register_api(hass)
     return True
 
 

@@ -4,19 +4,19 @@ from datetime import datetime
 from typing import Any
 
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv, device_registry as dr, service
 from homeassistant.util import dt as dt_util
-from homeassistant.util.json import JsonObjectType
 import probatio
 
+from .api.current import ROLE_KEYS, answer_for_all
 from .const import CONF_ROLE, DOMAIN
 from .coordinator import SourceCoordinator
 from .core.model import Forecast, to_micros
 from .entity import ranked_identifier
 from .mirror_services import async_setup_mirror_services
+from .refusal import hub_of, not_there, refusal
 from .runtime import StrataConfigEntry
-from .sources import ROLES
 from .store.base import StoreError
 from .store.tiers import DEFAULT_LADDER
 
@@ -32,7 +32,6 @@ SERVICE_GET_CURRENT = "get_current"
 SERVICE_GET_FORECAST = "get_forecast"
 
 DOWNSAMPLED_TIERS = tuple(tier.name for tier in DEFAULT_LADDER.tiers if tier.successor)
-ROLE_KEYS = tuple(role.key for role in ROLES)
 
 DOWNSAMPLE_SCHEMA = probatio.Schema(
     {
@@ -70,19 +69,9 @@ def async_setup_services(hass: HomeAssistant) -> None:
     async_setup_mirror_services(hass)
 
 
-def _entry(call: ServiceCall) -> StrataConfigEntry:
-    """Return the hub.
-
-    Raises:
-        ServiceValidationError: it is not set up.
-    """
-    entry: StrataConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, None)
-    return entry
-
-
 async def _async_downsample(call: ServiceCall) -> ServiceResponse:
     """Move what a tier has kept long enough into the next coarser one."""
-    worker = _entry(call).runtime_data.worker
+    worker = hub_of(call.hass).runtime_data.worker
     tier: str = call.data[ATTR_TIER]
     dry_run: bool = call.data[ATTR_DRY_RUN]
     now = to_micros(dt_util.utcnow())
@@ -108,44 +97,7 @@ async def _async_downsample(call: ServiceCall) -> ServiceResponse:
 
 async def _async_get_current(call: ServiceCall) -> ServiceResponse:
     """Say what every source says now."""
-    sources = _entry(call).runtime_data.sources.values()
-    role = call.data.get(CONF_ROLE)
-    wanted = [source for source in sources if role in (None, source.role.key)]
-    return {"sources": [_current(source) for source in sorted(wanted, key=_by_role_and_rank)]}
-
-
-def _by_role_and_rank(source: SourceCoordinator) -> tuple[str, int, str]:
-    return source.role.key, source.rank, source.title
-
-
-def _current(source: SourceCoordinator) -> JsonObjectType:
-    snapshot = source.snapshot()
-    reading = source.reading
-    values: JsonObjectType = {}
-    if snapshot is not None:
-        fields = source.role.fields_at(snapshot)
-        for field in source.role.fields:
-            unit = field.unit
-            if unit is None and field.kind == "measurement":
-                unit = snapshot.reading.unit
-            values[field.name] = {"value": fields.get(field.name), "unit": unit}
-    age = (dt_util.utcnow() - reading.observed_at).total_seconds() if reading else None
-    return {
-        "source": source.subentry_id,
-        "title": source.title,
-        "role": source.role.key,
-        "provider": source.provider.key,
-        "rank": source.rank,
-        "healthy": source.health.healthy,
-        "failure": source.health.failure,
-        "available": snapshot is not None,
-        "observed_at": reading.observed_at.isoformat() if reading else None,
-        "fetched_at": reading.fetched_at.isoformat() if reading else None,
-        "age_seconds": None if age is None else round(age),
-        "estimated": reading.estimated if reading else None,
-        "attribution": reading.attribution if reading else None,
-        "values": values,
-    }
+    return answer_for_all(hub_of(call.hass).runtime_data, call.data.get(CONF_ROLE))
 
 
 async def _async_get_forecast(call: ServiceCall) -> ServiceResponse:
@@ -153,14 +105,14 @@ async def _async_get_forecast(call: ServiceCall) -> ServiceResponse:
     source, key = _find_forecast(call)
     snapshot = source.snapshot()
     if snapshot is None:
-        raise _refusal("source_has_no_reading", source=source.title)
+        raise refusal("source_has_no_reading", source=source.title)
     forecast = snapshot.reading.forecasts.get(key)
     if forecast is None:
-        raise _refusal("no_such_forecast", source=source.title, forecast=key)
+        raise not_there("no_such_forecast", source=source.title, forecast=key)
     start = _moment(call, ATTR_START) or snapshot.now
     end = _moment(call, ATTR_END)
     if end is not None and end <= start:
-        raise _refusal("end_before_start")
+        raise refusal("end_before_start")
     return {
         "source": source.subentry_id,
         "title": source.title,
@@ -196,7 +148,7 @@ def _moment(call: ServiceCall, key: str) -> datetime | None:
     try:
         return None if moment is None else dt_util.as_utc(moment)
     except OverflowError:
-        raise _refusal("time_out_of_range", time=str(moment)) from None
+        raise refusal("time_out_of_range", time=str(moment)) from None
 
 
 def _find_forecast(call: ServiceCall) -> tuple[SourceCoordinator, str]:
@@ -207,7 +159,7 @@ def _find_forecast(call: ServiceCall) -> tuple[SourceCoordinator, str]:
     Raises:
         ServiceValidationError: there is none.
     """
-    entry = _entry(call)
+    entry = hub_of(call.hass)
     data = entry.runtime_data
     role: str = call.data.get(CONF_ROLE, "")
     if (name := call.data.get(ATTR_SOURCE)) is not None:
@@ -220,10 +172,10 @@ def _find_forecast(call: ServiceCall) -> tuple[SourceCoordinator, str]:
             key for key in ROLE_KEYS if name == _device_id(call.hass, entry, ranked_identifier(entry.entry_id, key))
         )
         if (role := next(roles, "")) == "":
-            raise _refusal("no_such_source", source=name)
+            raise not_there("no_such_source", source=name)
     sources = data.source_set.of_role(role)
     if not sources:
-        raise _refusal("no_source_of_role", role=role)
+        raise not_there("no_source_of_role", role=role)
     key: str = call.data.get(ATTR_FORECAST, sources[0].role.main)
     return next((source for source in sources if _foresees(source, key)), sources[0]), key
 
@@ -236,9 +188,3 @@ def _foresees(source: SourceCoordinator, key: str) -> bool:
 def _device_id(hass: HomeAssistant, entry: StrataConfigEntry, identifier: tuple[str, str]) -> str | None:
     device = dr.async_get(hass).async_get_device_by_identifier(identifier, entry.entry_id)
     return device.id if device else None
-
-
-def _refusal(key: str, **placeholders: str) -> ServiceValidationError:
-    return ServiceValidationError(
-        translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders or None
-    )

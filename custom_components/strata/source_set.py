@@ -7,7 +7,9 @@ from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import Platform
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.entity_platform import async_get_platforms
+from homeassistant.util.signal_type import SignalType
 
 from .const import CONF_OPTIONS, CONF_PROVIDER, CONF_ROLE, DOMAIN, LOGGER, SUBENTRY_SOURCE
 from .coordinator import SourceCoordinator
@@ -23,6 +25,9 @@ type Speaker = SourceCoordinator | RankedRole
 """What entities are made for: one source, or a role with several."""
 
 type AddSpeaker = Callable[[Speaker], None]
+
+SOURCES_CHANGED: SignalType[()] = SignalType(f"{DOMAIN}_sources_changed")
+"""Sent when a source may say something else, was added, or has left."""
 
 
 class SourceSet:
@@ -81,9 +86,11 @@ class SourceSet:
             for source in started:
                 await source.async_start()
                 self.running[source.subentry_id] = source
+                source.async_add_listener(self._changed)
                 self._forget_entities(source)
             self._announce(started)
             await self._rank()
+            self._changed()
 
     async def async_stop(self) -> None:
         """End all sources; what they keep is saved."""
@@ -95,6 +102,10 @@ class SourceSet:
                 role.async_stop()
             for source in self.running.values():
                 await source.async_stop()
+
+    @callback
+    def _changed(self) -> None:
+        async_dispatcher_send(self._hass, SOURCES_CHANGED)
 
     @callback
     def _entity_updated(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
