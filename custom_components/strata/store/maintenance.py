@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 import sqlite3
 
-from ..core.model import Micros, Series
+from ..core.model import Micros, Series, TimeRange
 from . import backlog, details, feed, forecasts, health, late, operations, roll_up
 from .base import CompactReport, Cursor, DownsampleReport, RollUpReport, StoreError
 from .catalog import Dictionaries
@@ -14,7 +14,9 @@ from .connection import in_store_words, transaction
 from .downsample import Downsample
 from .operations import Operation
 from .rows import RAW_SPAN
-from .tiers import Keeps, Ladder
+from .tiers import HOURLY, Keeps, Ladder
+from .views.day import Inputs
+from .views.refresh import Refresh, RefreshReport
 
 
 class LadderRun:
@@ -115,11 +117,32 @@ class StoreMaintenance(ABC):
             KeyError: there is no such tier.
         """
         moment = self._now() if now is None else now
+        if tier == HOURLY and not dry_run:
+            self._see_hours(moment)
         with in_store_words(self.path):
             compact(self._connection)
             work = Downsample(self._connection, self.ladder, self.timezone, self._by_id)
             work.begin(tier, moment, keeps or {}, dry_run=dry_run)
         return LadderRun(self, work)
+
+    def _see_hours(self, now: Micros) -> None:
+        """Let views see the hours that are about to go."""
+        while self.refresh_views(now).waiting:
+            pass
+
+    def refresh_views(
+        self, now: Micros | None = None, *, inputs: Inputs | None = None, most_days: int = 8
+    ) -> RefreshReport:
+        """Work out views for days that have changed, a few at a time; see `views.refresh`."""
+        moment = self._now() if now is None else now
+        with in_store_words(self.path):
+            work = Refresh(self._connection, self.ladder, self.timezone, self._by_id)
+            return work.run(moment, inputs=inputs, most_days=most_days)
+
+    def recompute_views(self, when: TimeRange) -> None:
+        """Have views worked out again for every day that `when` touches, with the next refresh."""
+        with in_store_words(self.path):
+            Refresh(self._connection, self.ladder, self.timezone, self._by_id).due_again(when)
 
     def last_steps(self) -> dict[str, Micros]:
         """Return when each tier was last handed down, by tier."""

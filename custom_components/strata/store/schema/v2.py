@@ -18,9 +18,51 @@ _RETENTION = (
         PRIMARY KEY (tier, series)) WITHOUT ROWID""",
 )
 
+_VIEWS = (
+    "CREATE TABLE view_due (date INTEGER PRIMARY KEY)",
+    """CREATE TABLE view_area (
+        series INTEGER NOT NULL, since INTEGER NOT NULL, area TEXT NOT NULL,
+        PRIMARY KEY (series, since)) WITHOUT ROWID""",
+    """CREATE TABLE view_daily_energy_by_device (
+        date INTEGER NOT NULL, series INTEGER NOT NULL, total_kwh REAL, avg_power REAL, peak_power REAL,
+        cost REAL, currency TEXT, carbon_kg REAL, cost_kwh REAL, carbon_kwh REAL,
+        PRIMARY KEY (date, series)) WITHOUT ROWID""",
+    """CREATE TABLE view_hourly_energy_summary (
+        date INTEGER NOT NULL, start INTEGER NOT NULL, area TEXT NOT NULL, hour INTEGER NOT NULL,
+        total_kwh REAL, avg_power REAL, devices INTEGER NOT NULL,
+        PRIMARY KEY (date, start, area)) WITHOUT ROWID""",
+    """CREATE TABLE view_hourly_energy_cost (
+        date INTEGER NOT NULL, start INTEGER NOT NULL, hour INTEGER NOT NULL, total_kwh REAL, price REAL,
+        cost REAL, currency TEXT, carbon_kg REAL, basis TEXT NOT NULL,
+        PRIMARY KEY (date, start)) WITHOUT ROWID""",
+    """CREATE TABLE view_daily_energy_cost (
+        date INTEGER PRIMARY KEY, total_kwh REAL, cost REAL, currency TEXT, avg_price REAL, carbon_kg REAL,
+        cost_kwh REAL, carbon_kwh REAL, basis TEXT NOT NULL)""",
+    """CREATE TABLE view_daily_carbon_summary (
+        date INTEGER PRIMARY KEY, avg_carbon REAL, min_carbon REAL, max_carbon REAL, avg_renewable REAL,
+        covered_seconds REAL NOT NULL)""",
+    """CREATE TABLE view_hourly_room_activity (
+        date INTEGER NOT NULL, start INTEGER NOT NULL, area TEXT NOT NULL, hour INTEGER NOT NULL,
+        day_of_week INTEGER NOT NULL, motion_count INTEGER NOT NULL, occupancy_rate REAL,
+        PRIMARY KEY (date, start, area)) WITHOUT ROWID""",
+    """CREATE TABLE view_weekday_room_activity (
+        area TEXT NOT NULL, day_of_week INTEGER NOT NULL, hour INTEGER NOT NULL, motion_count REAL NOT NULL,
+        occupancy_rate REAL, hours INTEGER NOT NULL,
+        PRIMARY KEY (area, day_of_week, hour)) WITHOUT ROWID""",
+    """CREATE TABLE view_daily_room_occupancy (
+        date INTEGER NOT NULL, area TEXT NOT NULL, occupied_seconds REAL NOT NULL, occupancy_rate REAL,
+        motion_count INTEGER NOT NULL, busiest_hour INTEGER,
+        PRIMARY KEY (date, area)) WITHOUT ROWID""",
+    """CREATE TABLE view_daily_device_runtime (
+        date INTEGER NOT NULL, series INTEGER NOT NULL, state_changes INTEGER NOT NULL, on_seconds REAL NOT NULL,
+        covered_seconds REAL NOT NULL,
+        PRIMARY KEY (date, series)) WITHOUT ROWID""",
+)
+
 _TABLES: tuple[str, ...] = (
     *_OPERATIONS,
     *_RETENTION,
+    *_VIEWS,
 )
 
 
