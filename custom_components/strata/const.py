@@ -21,6 +21,7 @@ CONF_ROLE: Final = "role"
 CONF_PROVIDER: Final = "provider"
 CONF_OPTIONS: Final = "options"
 CONF_RANK: Final = "rank"
+CONF_DETAILS: Final = "details"
 
 # A mirror subentry's data.
 CONF_URL: Final = "url"

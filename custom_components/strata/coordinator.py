@@ -16,7 +16,7 @@ from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from .const import CONF_OPTIONS, CONF_PROVIDER, CONF_RANK, DOMAIN, LOGGER
+from .const import CONF_DETAILS, CONF_OPTIONS, CONF_PROVIDER, CONF_RANK, DOMAIN, LOGGER
 from .core.model import FieldValue
 from .fetching import SourceBroken, async_fetch, failure_key, log_broken
 from .health import OK, Fetch, Health
@@ -59,6 +59,7 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         """
         self.role = role
         self.provider: Provider = role.provider(subentry.data[CONF_PROVIDER])(subentry.data[CONF_OPTIONS])
+        self.details: Mapping[str, Any] = subentry.data.get(CONF_DETAILS, {})
         self._watched: tuple[str, ...] = ()
         self.interval = max(role.interval, self.provider.interval or timedelta())
         pause = self.provider.pause.total_seconds()
@@ -80,7 +81,7 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         self.implausible: dict[str, int] = {}
         """How often a field had an impossible value."""
         self._backoff = Backoff()
-        self._last_good = LastGood(hass, subentry.subentry_id, self.provider)
+        self._last_good = LastGood(hass, subentry.subentry_id, self.provider, self.details)
         self.memory = Memory(self.provider)
         self._recorder = Recorder(worker, role, subentry.unique_id or subentry.subentry_id)
         self._holds = False
@@ -140,12 +141,22 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
     def reads_the_same_as(self, subentry: ConfigSubentry) -> bool:
         """Tell whether what was read so far is also what the source that `subentry` describes reads."""
         wanted: Mapping[str, Any] = subentry.data
-        return self.provider.key == wanted[CONF_PROVIDER] and without_secrets(
-            self.provider, self.provider.options
-        ) == without_secrets(self.provider, wanted[CONF_OPTIONS])
+        return (
+            self.provider.key == wanted[CONF_PROVIDER]
+            and self.details == wanted.get(CONF_DETAILS, {})
+            and without_secrets(self.provider, self.provider.options)
+            == without_secrets(self.provider, wanted[CONF_OPTIONS])
+        )
 
-    async def async_stop(self, *, forget: bool = False) -> None:
-        """End: nothing is fetched, stored or announced any more; `forget` also drops what was kept."""
+    def lacks(self) -> frozenset[str]:
+        """Return the metrics that never have a value with the parameters in force."""
+        return self.role.lacks(self.provider, self.details)
+
+    async def async_stop(self, *, forget: bool = False, removed: bool = False) -> None:
+        """End: nothing is fetched, stored or announced any more.
+
+        `forget` also drops the last good reading; a source that is `removed` leaves nothing.
+        """
         await self.async_shutdown()
         while self._unsubscribe:
             self._unsubscribe.pop()()
@@ -156,9 +167,11 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
                 self._recorder.put_gap(dt_util.utcnow())
             async_clear_source_issues(self.hass, self.subentry_id)
             await self._last_good.remove()
-            await async_remove_memory(self.hass, self.subentry_id)
         else:
             await self._last_good.save(self._kept())
+        if removed:
+            await async_remove_memory(self.hass, self.subentry_id)
+        else:
             await self.memory.async_save(self.hass, self.subentry_id)
 
     @callback
@@ -210,7 +223,9 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
 
     async def _read(self) -> Reading:
         try:
-            return await async_fetch(self.hass, self.role, self.provider, self._called, self.memory.values)
+            return await async_fetch(
+                self.hass, self.role, self.provider, self._called, self.memory.values, self.details
+            )
         finally:
             if not self._shutdown_requested:
                 await self.memory.async_save(self.hass, self.subentry_id)

@@ -5,6 +5,7 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 import traceback
+from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import quote, quote_plus
 
@@ -21,6 +22,7 @@ from .home import HomeAssistantAccess, home_of
 from .sources.base import (
     Context,
     Json,
+    Options,
     ParamKind,
     Provider,
     Reading,
@@ -38,6 +40,7 @@ from .sources.quota import QuotaBook
 FETCH_TIMEOUT = 30
 """Seconds for all requests of one fetch together; a single request has a shorter limit of its own."""
 QUOTA_SAVE_DELAY = 60
+_NO_DETAILS: Options = MappingProxyType({})
 CLOCKS_APART = timedelta(hours=1)
 """How far a source's clock may be ahead of ours before what it says of the present is not believed."""
 
@@ -142,8 +145,9 @@ async def async_fetch(
     provider: Provider,
     on_call: Callable[[Call], None] = lambda call: None,
     memory: MutableMapping[str, Json] | None = None,
+    details: Options = _NO_DETAILS,
 ) -> Reading:
-    """Return the provider's present reading.
+    """Return the provider's present reading, with what its role makes of the details.
 
     Raises:
         SourceError: one of its subclasses, by what went wrong; SourceNoData too where the newest value is
@@ -167,7 +171,7 @@ async def async_fetch(
     finally:
         if provider.quota is not None:
             hass.data[QUOTAS].async_save_later()
-    reading = by_our_clock(reading, dt_util.utcnow())
+    reading = role.refine(by_our_clock(reading, dt_util.utcnow()), details, home_of(hass))
     lifetime = role.good_for(reading)
     if lifetime is not None and reading.observed_at + lifetime <= dt_util.utcnow():
         raise SourceNoData(f"its newest value is for {dt_util.as_utc(reading.observed_at):%Y-%m-%d %H:%M} UTC")

@@ -45,10 +45,10 @@ class LastGood:
     parameters, secrets left out, tells them apart.
     """
 
-    def __init__(self, hass: HomeAssistant, subentry_id: str, provider: Provider) -> None:
+    def __init__(self, hass: HomeAssistant, subentry_id: str, provider: Provider, details: Options) -> None:
         """Name the file after the subentry."""
         self._store = _file(hass, subentry_id)
-        self._fingerprint = _fingerprint(provider)
+        self._fingerprint = _fingerprint(provider, details)
 
     async def load(self) -> Kept:
         """Return what was kept; nothing when there is none, or none of these parameters."""
@@ -146,8 +146,9 @@ def _forecast_from_json(data: Mapping[str, Any]) -> Forecast:
     )
 
 
-def _fingerprint(provider: Provider) -> str:
-    text = json.dumps([provider.key, without_secrets(provider, provider.options)], sort_keys=True, default=str)
+def _fingerprint(provider: Provider, details: Options) -> str:
+    told = [provider.key, without_secrets(provider, provider.options), *([dict(details)] if details else [])]
+    text = json.dumps(told, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -47,7 +47,9 @@ class Memory:
             return
         try:
             kept = await _file(hass, subentry_id).async_load()
-            if kept is not None and kept["fingerprint"] == self.fingerprint:
+            if kept is not None and kept["fingerprint"] != self.fingerprint:
+                await async_remove_memory(hass, subentry_id)
+            elif kept is not None:
                 self.values.update(kept["values"])
                 self._saved = copy.deepcopy(self.values)
         except HomeAssistantError, NotImplementedError, AttributeError, KeyError, TypeError, ValueError:

@@ -156,7 +156,7 @@ class SourceSet:
         if subentry is None:
             # Its entities and devices leave with the subentry: Home Assistant clears its registries.
             del self.running[subentry_id]
-            await source.async_stop(forget=True)
+            await source.async_stop(forget=True, removed=True)
         elif source.configuration != (subentry.title, dict(subentry.data)):
             del self.running[subentry_id]
             await self._remove_entities(source)
@@ -229,5 +229,5 @@ def _renamed(value: object, old: str, new: str) -> str | list[object] | None:
 def shown_metrics(speaker: Speaker) -> list[Metric]:
     """Return the metrics that have a value with the parameters of the source (of any, for a role)."""
     sources = speaker.sources if isinstance(speaker, RankedRole) else (speaker,)
-    lacking = frozenset[str].intersection(*(source.provider.lacks() for source in sources))
+    lacking = frozenset[str].intersection(*(source.lacks() for source in sources))
     return [metric for metric in speaker.role.metrics if metric.key not in lacking]

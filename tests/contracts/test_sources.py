@@ -125,6 +125,7 @@ def test_provider_is_whole(of: Role, kind: type[Provider]) -> None:
     assert all(re.fullmatch(r"[A-Z]{2}", country) for country in kind.countries)
     assert len({param.key for param in kind.params}) == len(kind.params)
     for param in kind.params:
+        assert bool(param.columns) == (param.kind is ParamKind.TABLE)
         assert bool(param.choices) == (param.kind is ParamKind.SELECT)
         assert bool(param.domains) == (param.kind is ParamKind.ENTITY)
         assert len(set(param.choices)) == len(param.choices)
@@ -132,8 +133,9 @@ def test_provider_is_whole(of: Role, kind: type[Provider]) -> None:
             proposed = param.default(home)
             assert proposed is None or param.kind is not ParamKind.SELECT or proposed in param.choices
     provider = kind(recording(of, kind).options)
-    assert provider.lacks() <= {metric.key for metric in of.metrics}
-    assert of.main not in provider.lacks()
+    assert of.lacks(provider, {}) <= {metric.key for metric in of.metrics}
+    assert of.main not in of.lacks(provider, {})
+    assert kind.gives <= {stored.name for stored in of.fields}
     if kind.local:
         assert provider.watched_entities() or provider.next_fetch(NOW, None) is None
 
@@ -167,6 +169,9 @@ async def test_good_answer_becomes_a_whole_reading(of: Role, kind: type[Provider
         assert forecast.slots
         ends = [slot.end for slot in forecast.slots]
         assert all(end <= slot.start for end, slot in zip(ends, forecast.slots[1:], strict=False))
+    for name in kind.gives:
+        assert reading.fields[name] is not None
+    assert of.refine(reading, {}, known.home) == reading
     good_for = of.good_for(reading)
     assert good_for is None or good_for > timedelta()
     assert good_for is not None or reading.forecasts[of.main].at(NOW) is not None
@@ -184,7 +189,7 @@ async def test_metrics_and_fields_follow_from_the_reading(of: Role, kind: type[P
         if value is not None:
             assert isinstance(value, str) == (stored.kind == "text")
             assert isinstance(value, bool) == (stored.kind == "on_off")
-    lacking = kind(recording(of, kind).options).lacks()
+    lacking = of.lacks(kind(recording(of, kind).options), {})
     for metric in of.metrics:
         value = metric.value(present)
         if metric.key in lacking:

@@ -11,6 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
 
+from custom_components.strata.sources.electricity_pricing import ELECTRICITY_PRICING
 from tests.integration.given import (
     KEYED_URL,
     NOW,
@@ -86,7 +87,7 @@ async def test_source_is_tested_shown_and_added(
         "slots": "24",
         "until": "2026-11-22 00:00",
     }
-    assert result["data_schema"].schema == {}, "a rank is asked only where there are several sources"
+    assert list(result["data_schema"].schema) == ["details"], "a rank is asked only where there are several sources"
 
     result = await go_on(home, result, {})
     await settle(home, entry)
@@ -119,10 +120,11 @@ async def test_providers_for_the_country_come_first_then_those_for_all(
     home.config.country = country
     result = await begin(home, await start_hub(), "electricity_pricing")
     offered, chosen = choices(result, "provider")
-    assert chosen == offered[0]
-    assert set(offered[: len(covering)]) == covering
-    assert set(offered[len(covering) : len(covering) + 2]) == {"action", "entity"}
-    assert set(offered) == {"energy_charts", "awattar_de", "awattar_at", "action", "entity"}
+    assert chosen == offered[0] == "auto"
+    known = [name for name in offered if name in {"energy_charts", "awattar_de", "awattar_at", "action", "entity"}]
+    assert set(known[: len(covering)]) == covering
+    assert set(known[len(covering) : len(covering) + 2]) == {"action", "entity"}
+    assert {"auto", *(provider.key for provider in ELECTRICITY_PRICING.providers)} == set(offered)
 
 
 async def test_provider_with_a_key_comes_after_those_without(
@@ -237,7 +239,8 @@ async def test_second_source_of_a_role_gets_a_rank(
     entry = await start_hub(price_source(rank=3), entity_source(rank=7))
     result = await begin(home, entry, "electricity_pricing", "energy_charts")
     result = await go_on(home, result, {"bidding_zone": "AT"})
-    (rank,) = result["data_schema"].schema
+    rank, details = result["data_schema"].schema
+    assert (details, details.default()) == ("details", False)
     assert (rank, rank.default()) == ("rank", 4)
     result = await go_on(home, result, {"rank": 1})
     assert result["type"] is FlowResultType.CREATE_ENTRY

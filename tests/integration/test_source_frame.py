@@ -8,6 +8,7 @@ from unittest.mock import patch
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import SOURCE_RECONFIGURE
 from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import InvalidData
 from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -26,8 +27,8 @@ from custom_components.strata.sources.base import (
     SourceError,
 )
 from custom_components.strata.sources.electricity_pricing import ELECTRICITY_PRICING
-from tests.integration.given import KEYED_URL, NOW, Keyed, StartHub, keyed_source, settle
-from tests.integration.test_source_flow import begin, go_on, only_subentry
+from tests.integration.given import KEYED_URL, NOW, Keyed, StartHub, keyed_source, price_source, settle
+from tests.integration.test_source_flow import begin, go_on, only_subentry, proposed
 from tests.source_world import BERLIN
 
 
@@ -60,7 +61,7 @@ class Listed(Provider):
 
 
 def test_lists_and_times_are_asked_for() -> None:
-    schema = parameters.schema(Listed, BERLIN, None)
+    schema = parameters.schema(Listed.params, BERLIN, None)
     entered = {
         "words": ["WFH", "HOME"],
         "people": ["person.ada", "person.alan"],
@@ -69,7 +70,7 @@ def test_lists_and_times_are_asked_for() -> None:
         "share": 0.5,
     }
     assert schema(entered) == entered
-    assert parameters.options_from(Listed, entered, None) == (entered, {})
+    assert parameters.options_from(Listed.params, entered, None) == (entered, {})
 
 
 @pytest.mark.parametrize(
@@ -83,11 +84,11 @@ def test_lists_and_times_are_asked_for() -> None:
     ],
 )
 def test_what_is_wrong_in_a_list_or_by_a_check_is_said(entered: dict[str, Any], errors: dict[str, str]) -> None:
-    assert parameters.options_from(Listed, entered, None)[1] == errors
+    assert parameters.options_from(Listed.params, entered, None)[1] == errors
 
 
 def test_lists_are_cleaned() -> None:
-    options, errors = parameters.options_from(Listed, {"words": [" HOME ", ""], "people": []}, None)
+    options, errors = parameters.options_from(Listed.params, {"words": [" HOME ", ""], "people": []}, None)
     assert (options, errors) == ({"words": ["HOME"]}, {})
 
 
@@ -258,3 +259,97 @@ def test_a_reading_of_a_time_far_ahead_is_not_believed() -> None:
     reading = Reading(fields={}, tags={}, observed_at=NOW + timedelta(hours=2), fetched_at=NOW)
     with pytest.raises(SourceBadAnswer, match="2026-11-21 12:07 UTC, which is still to come"):
         by_our_clock(reading, NOW)
+
+
+# What a role asks beside the provider's parameters
+
+
+DETAILS = {
+    "surcharge_percent": 3.0,
+    "surcharge_fixed": 0.1193,
+    "tax_percent": 19.0,
+    "network_fees": [{"rate": 0.05, "start": "17:00:00", "end": "20:00:00", "weekdays": ["sat"]}],
+    "export_percent": 100.0,
+    "standing_charge": 0.35,
+}
+
+
+async def test_taxes_and_fees_are_asked_shown_and_kept(
+    home: HomeAssistant, start_hub: StartHub, energy_charts: AiohttpClientMocker
+) -> None:
+    entry = await start_hub()
+    result = await begin(home, entry, "electricity_pricing", "auto")
+    assert result["step_id"] == "electricity_pricing_energy_charts", "the best for a home in Germany"
+    result = await go_on(home, result, {"bidding_zone": "DE-LU"})
+    assert result["description_placeholders"]["value"] == "0.21 EUR/kWh"
+
+    result = await go_on(home, result, {"details": True})
+    assert (result["step_id"], result["last_step"]) == ("electricity_pricing_details", False)
+    wrong = {"network_fees": [{"rate": 0.05, "start": "25:00"}]}
+    with pytest.raises(InvalidData):
+        await go_on(home, result, wrong)
+    result = await go_on(home, result, DETAILS)
+    # The price, 3 % of it and 0.1193 are 0.3356; with the tax 0.399364.
+    assert result["step_id"] == "preview_forecast"
+    expected = "0.21 EUR/kWh · Total price: 0.3994 EUR/kWh · Export price: 0.21 EUR/kWh"
+    assert result["description_placeholders"]["value"] == expected
+    await go_on(home, result, {"details": False})
+    await settle(home, entry)
+    assert only_subentry(entry).data["details"] == DETAILS
+
+    name = "sensor.electricity_price_de_lu_energy_charts"
+    assert float(home.states.get(f"{name}_total_price").state) == pytest.approx(0.399364)
+    assert home.states.get(f"{name}_current_price").state == "0.21"
+    assert home.states.get(f"{name}_current_price").attributes["standing_charge"] == {"value": 0.35, "unit": "EUR/d"}
+    assert home.states.get(f"{name}_export_price").state == "0.21"
+    # The 21st is a Saturday: at 22:00 UTC it costs 0.33, at 16:00 UTC 0.27 and the fee: (0.27 * 1.03 + 0.1693) * 1.19
+    forecast = home.states.get(f"{name}_total_price").attributes["forecast"]
+    by_start = {slot["start"]: slot["price"] for slot in forecast}
+    assert by_start["2026-11-21T16:00:00+00:00"] == pytest.approx(0.532406)
+    # 0.3399 and 0.1193 are 0.4592, with the tax:
+    assert by_start["2026-11-21T22:00:00+00:00"] == pytest.approx(0.546448)
+
+
+async def test_without_a_contract_there_is_no_total_and_with_one_it_appears(
+    home: HomeAssistant, start_hub: StartHub, energy_charts: AiohttpClientMocker
+) -> None:
+    entry = await start_hub(price_source())
+    await settle(home, entry)
+    name = "sensor.energy_charts_de_lu"
+    assert home.states.get(f"{name}_total_price") is None
+    assert home.states.get(f"{name}_export_price") is None
+
+    result: dict[str, Any] = dict(await entry.start_subentry_reconfigure_flow(home, only_subentry(entry).subentry_id))
+    result = await go_on(home, result, {"provider": "energy_charts"})
+    result = await go_on(home, result, {"bidding_zone": "DE-LU"})
+    result = await go_on(home, result, {"details": True})
+    result = await go_on(home, result, {"tax_percent": 10.0})
+    await go_on(home, result, {})
+    await settle(home, entry)
+    assert float(home.states.get(f"{name}_total_price").state) == pytest.approx(0.231)
+    assert home.states.get(f"{name}_current_price").state == "0.21"
+    assert home.states.get(f"{name}_export_price") is None
+
+    # Proposed again, and taken away: so is the total.
+    result = dict(await entry.start_subentry_reconfigure_flow(home, only_subentry(entry).subentry_id))
+    result = await go_on(home, result, {"provider": "energy_charts"})
+    result = await go_on(home, result, {"bidding_zone": "DE-LU"})
+    result = await go_on(home, result, {"details": True})
+    assert proposed(result) == {"tax_percent": 10.0}
+    result = await go_on(home, result, {})
+    await go_on(home, result, {})
+    await settle(home, entry)
+    assert "details" not in only_subentry(entry).data
+    assert home.states.get(f"{name}_total_price") is None
+
+
+@pytest.mark.parametrize(
+    ("country", "currency", "step"),
+    [("DE", "EUR", "electricity_pricing_energy_charts"), ("AT", "EUR", "electricity_pricing_energy_charts")],
+)
+async def test_auto_is_the_best_for_the_home(
+    home: HomeAssistant, start_hub: StartHub, country: str, currency: str, step: str
+) -> None:
+    home.config.country, home.config.currency = country, currency
+    result = await begin(home, await start_hub(), "electricity_pricing", "auto")
+    assert result["step_id"] == step

@@ -34,7 +34,7 @@ from custom_components.strata.store.tiers import DEFAULT_LADDER
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "custom_components" / "strata"
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/store.md", "docs/mirror.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/store.md", "docs/mirror.md", "docs/prices.md")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 STORE = (ROOT / "docs" / "store.md").read_text(encoding="utf-8")
 TEXTS: dict[str, Any] = json.loads((PACKAGE / "translations" / "en.json").read_text(encoding="utf-8"))

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from custom_components.strata.fetching import _FAILURE_KEYS
+from custom_components.strata.flows.choice import AUTO
 from custom_components.strata.services import DOWNSAMPLED_TIERS
 from custom_components.strata.sources import ROLES
 from custom_components.strata.sources.base import Metric, Param, Provider, Role
@@ -21,7 +22,9 @@ SOURCE = TEXTS["config_subentries"]["source"]
 
 METRICS = [(role, metric) for role in ROLES for metric in role.metrics]
 PROVIDERS = [(role, provider) for role in ROLES for provider in role.providers]
-PARAMS = [(role, provider, param) for role, provider in PROVIDERS for param in provider.params]
+PARAMS = [(role, provider, param) for role, provider in PROVIDERS for param in provider.params] + [
+    (role, role, param) for role in ROLES for param in role.details
+]
 
 
 def _name(value: object) -> str:
@@ -43,10 +46,29 @@ def test_provider(role: Role, provider: type[Provider]) -> None:
     assert set(step.get("data", {})) == {param.key for param in provider.params}
 
 
-@pytest.mark.parametrize(("role", "provider", "param"), PARAMS, ids=_name)
-def test_translated_choices_of_a_parameter(role: Role, provider: type[Provider], param: Param) -> None:
-    if param.translated:
-        assert set(TEXTS["selector"][param.key]["options"]) >= set(param.choices)
+@pytest.mark.parametrize("role", [role for role in ROLES if role.details], ids=_name)
+def test_details(role: Role) -> None:
+    assert set(SOURCE["step"][f"{role.key}_details"]["data"]) == {param.key for param in role.details}
+
+
+def test_details_are_asked_where_a_role_has_any() -> None:
+    steps = {name.removesuffix("_details") for name in SOURCE["step"] if name.endswith("_details")}
+    assert steps == {role.key for role in ROLES if role.details}
+    for preview in ("preview", "preview_forecast"):
+        assert set(SOURCE["step"][preview]["data"]) == {"rank", "details"}
+
+
+@pytest.mark.parametrize(("role", "of", "param"), PARAMS, ids=_name)
+def test_translated_choices_of_a_parameter(role: Role, of: object, param: Param) -> None:
+    for one in (param, *param.columns):
+        if one.translated:
+            assert set(TEXTS["selector"][one.key]["options"]) >= set(one.choices)
+    if param.columns:
+        assert set(TEXTS["selector"][param.key]["fields"]) == {column.key for column in param.columns}
+
+
+def test_who_does_not_want_to_choose_is_offered_the_best() -> None:
+    assert AUTO in TEXTS["selector"]["provider"]["options"]
 
 
 @pytest.mark.parametrize(("role", "metric"), METRICS, ids=_name)

@@ -138,6 +138,12 @@ def quantile(slots: Iterable[Slot], value: float) -> float | None:
     return below / total if total else None
 
 
+def rank(slots: Iterable[Slot], value: float) -> int | None:
+    """Return the place of `value` among the slots, 1 for the lowest; equal values share it. None without slots."""
+    values = [slot.value for slot in slots]
+    return 1 + sum(other < value for other in values) if values else None
+
+
 def is_peak(day: Iterable[Slot], value: float) -> bool | None:
     """Tell whether `value` belongs to the dearest quarter of its day; None when the day is unknown.
 

@@ -1,6 +1,6 @@
 """A provider's parameters as form fields, and what was entered as options."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 import re
 from typing import Any
 
@@ -9,7 +9,7 @@ from homeassistant.helpers import selector as sel
 import probatio
 
 from ..home import COORDINATE_DECIMALS
-from ..sources.base import Home, Options, Param, ParamKind, Provider
+from ..sources.base import Home, Options, Param, ParamKind
 
 
 def _select(param: Param) -> sel.Selector[Any]:
@@ -30,6 +30,18 @@ def _number(param: Param) -> sel.Selector[Any]:
     return sel.NumberSelector(config)
 
 
+def _table(param: Param) -> sel.Selector[Any]:
+    fields = {
+        column.key: sel.ObjectSelectorField(selector=_FIELDS[column.kind](column), required=column.required)
+        for column in param.columns
+    }
+    return sel.ObjectSelector(
+        sel.ObjectSelectorConfig(
+            fields=fields, multiple=True, label_field=param.columns[0].key, translation_key=param.key
+        )
+    )
+
+
 _NOTHING: tuple[object, ...] = (None, "", [])
 
 _FIELDS: dict[ParamKind, Callable[[Param], sel.Selector[Any]]] = {
@@ -39,6 +51,7 @@ _FIELDS: dict[ParamKind, Callable[[Param], sel.Selector[Any]]] = {
     ParamKind.NUMBER: _number,
     ParamKind.BOOLEAN: lambda param: sel.BooleanSelector(),
     ParamKind.TIME: lambda param: sel.TimeSelector(),
+    ParamKind.TABLE: _table,
     ParamKind.LATITUDE_LONGITUDE: lambda param: sel.LocationSelector(sel.LocationSelectorConfig(radius=False)),
 }
 
@@ -50,9 +63,9 @@ def _entity(param: Param, excluded: Sequence[str]) -> sel.Selector[Any]:
 
 
 def schema(
-    provider: type[Provider], home: Home, current: Options | None, excluded: Sequence[str] = ()
+    params: Iterable[Param], home: Home, current: Options | None, excluded: Sequence[str] = ()
 ) -> probatio.Schema:
-    """Return the form of a provider's parameters.
+    """Return the form of a source's parameters.
 
     The entities `excluded` cannot be chosen.
 
@@ -60,7 +73,7 @@ def schema(
     shown again: where there is one already, leaving its field empty keeps it.
     """
     fields: dict[Any, sel.Selector[Any]] = {}
-    for param in provider.params:
+    for param in params:
         kept_secret = param.kind is ParamKind.SECRET and current is not None and param.key in current
         marker = probatio.Required if param.required and not kept_secret else probatio.Optional
         name = probatio.Secret(param.key) if param.kind is ParamKind.SECRET else param.key
@@ -77,12 +90,12 @@ def _proposed(param: Param, home: Home, current: Options | None) -> object | Non
 
 
 def options_from(
-    provider: type[Provider], user_input: Mapping[str, Any], current: Options | None
+    params: Iterable[Param], user_input: Mapping[str, Any], current: Options | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the options that were entered, and the errors by parameter."""
     options: dict[str, Any] = {}
     errors: dict[str, str] = {}
-    for param in provider.params:
+    for param in params:
         value = _cleaned(param, user_input.get(param.key))
         if value in _NOTHING and param.kind is ParamKind.SECRET and current is not None:
             value = current.get(param.key)
@@ -108,6 +121,10 @@ def _error(param: Param, value: Any) -> str | None:
 def _cleaned(param: Param, value: Any) -> Any:
     if param.kind is ParamKind.LATITUDE_LONGITUDE and isinstance(value, Mapping):
         return {key: round(value[key], COORDINATE_DECIMALS) for key in (CONF_LATITUDE, CONF_LONGITUDE)}
+    if param.kind is ParamKind.TABLE:
+        rows = value if isinstance(value, list) else [] if value is None else [value]
+        cleaned = [{column.key: _cleaned(column, row.get(column.key)) for column in param.columns} for row in rows]
+        return [{key: one for key, one in row.items() if one not in _NOTHING} for row in cleaned]
     if isinstance(value, list):
         return [text for one in value if (text := one.strip())]
     return value.strip() if isinstance(value, str) else value

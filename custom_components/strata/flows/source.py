@@ -1,6 +1,7 @@
 """The one form of all sources: role, provider, parameters, a test fetch that is shown, done."""
 
 import math
+from types import MappingProxyType
 from typing import Any
 
 from homeassistant.config_entries import (
@@ -18,6 +19,7 @@ from homeassistant.util import dt as dt_util
 import probatio
 
 from ..const import (
+    CONF_DETAILS,
     CONF_OPTIONS,
     CONF_PROVIDER,
     CONF_RANK,
@@ -26,6 +28,7 @@ from ..const import (
     SUBENTRY_SOURCE,
 )
 from ..coordinator import SourceCoordinator
+from ..core.model import FieldValue
 from ..fetching import SourceBroken, async_fetch, failure_key, log_broken
 from ..home import home_of
 from ..memory import Memory
@@ -34,6 +37,7 @@ from ..runtime import StrataConfigEntry
 from ..sources import ROLES, role as role_of
 from ..sources.base import Options, ParamKind, Provider, Reading, Role, Snapshot, SourceError, source_id
 from . import parameters
+from .choice import AUTO, best, choice, in_order
 
 LAST_RANK = 99
 
@@ -46,6 +50,8 @@ class SourceFlow(ConfigSubentryFlow):
     _provider: Provider
     _reading: Reading
     _memory: Memory
+    _details: Options = MappingProxyType({})
+    _chosen_rank: int | None = None
 
     # Role and provider
 
@@ -54,7 +60,7 @@ class SourceFlow(ConfigSubentryFlow):
         if user_input is not None:
             self._role = role_of(user_input[CONF_ROLE])
             return await self.async_step_provider()
-        roles = _choice(CONF_ROLE, [role.key for role in ROLES])
+        roles = choice(CONF_ROLE, [role.key for role in ROLES])
         return self.async_show_form(
             step_id="user", data_schema=probatio.Schema({probatio.Required(CONF_ROLE): roles}), last_step=False
         )
@@ -65,6 +71,7 @@ class SourceFlow(ConfigSubentryFlow):
             self._role = role_of(self._get_reconfigure_subentry().data[CONF_ROLE])
         except KeyError:
             return self.async_abort(reason="unknown_role")
+        self._details = self._get_reconfigure_subentry().data.get(CONF_DETAILS, {})
         return await self.async_step_provider()
 
     async def async_step_provider(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
@@ -72,18 +79,20 @@ class SourceFlow(ConfigSubentryFlow):
         errors: dict[str, str] = {}
         placeholders: dict[str, str] = {}
         if user_input is not None:
-            self._provider_type = self._role.provider(user_input[CONF_PROVIDER])
+            chosen = user_input[CONF_PROVIDER]
+            home = home_of(self.hass)
+            self._provider_type = best(self._role, home) if chosen == AUTO else self._role.provider(chosen)
             if self._provider_type.params:
                 return await self.async_step_parameters()
             if await self._try({}, errors, placeholders):
                 return await self.async_step_preview()
-        ordered = _in_order(self._role, self.hass.config.country)
         current = self._current
+        ordered = [*([] if current else [AUTO]), *in_order(self._role, home_of(self.hass))]
         proposed = current.data[CONF_PROVIDER] if current else None
         key = probatio.Required(CONF_PROVIDER, default=proposed if proposed in ordered else ordered[0])
         return self.async_show_form(
             step_id="provider",
-            data_schema=probatio.Schema({key: _choice(CONF_PROVIDER, ordered)}),
+            data_schema=probatio.Schema({key: choice(CONF_PROVIDER, ordered)}),
             errors=errors,
             description_placeholders=placeholders,
             last_step=False,
@@ -97,13 +106,13 @@ class SourceFlow(ConfigSubentryFlow):
         placeholders: dict[str, str] = {}
         current = self._current_options()
         if user_input is not None:
-            options, errors = parameters.options_from(self._provider_type, user_input, current)
+            options, errors = parameters.options_from(self._provider_type.params, user_input, current)
             if not errors and await self._try(options, errors, placeholders):
                 return await self.async_step_preview()
         # A source made of Strata's own entities would feed on itself.
         own = er.async_entries_for_config_entry(er.async_get(self.hass), self._get_entry().entry_id)
         excluded = [entity.entity_id for entity in own]
-        schema = parameters.schema(self._provider_type, home_of(self.hass), current, excluded)
+        schema = parameters.schema(self._provider_type.params, home_of(self.hass), current, excluded)
         if user_input is not None:
             secrets = {param.key for param in self._provider_type.params if param.kind is ParamKind.SECRET}
             schema = self.add_suggested_values_to_schema(
@@ -132,7 +141,7 @@ class SourceFlow(ConfigSubentryFlow):
             errors["base"] = failure_key(error)
             placeholders["reason"] = str(error)
             return False
-        self._reading, _ = plausible(self._role, reading)
+        self._reading = reading
         return True
 
     async def _fetch(self) -> Reading:
@@ -154,13 +163,20 @@ class SourceFlow(ConfigSubentryFlow):
         """Show what the source says and save it."""
         others = self._others()
         if user_input is not None:
-            return await self._save(int(user_input.get(CONF_RANK, self._rank(others))))
+            self._chosen_rank = int(user_input.get(CONF_RANK, self._rank(others)))
+            if user_input.get(CONF_DETAILS):
+                return await self.async_step_details()
+            return await self._save(self._chosen_rank)
         fields: dict[Any, Any] = {}
         if others:
             number = sel.NumberSelectorConfig(min=1, max=LAST_RANK, step=1, mode=sel.NumberSelectorMode.BOX)
-            fields[probatio.Required(CONF_RANK, default=self._rank(others))] = sel.NumberSelector(number)
-        forecast = self._reading.forecasts.get(self._role.main)
-        placeholders = {"title": await self._title(), "value": self._value()}
+            rank = self._chosen_rank or self._rank(others)
+            fields[probatio.Required(CONF_RANK, default=rank)] = sel.NumberSelector(number)
+        if self._role.details:
+            fields[probatio.Required(CONF_DETAILS, default=False)] = sel.BooleanSelector()
+        reading, _ = plausible(self._role, self._role.refine(self._reading, self._details, home_of(self.hass)))
+        forecast = reading.forecasts.get(self._role.main)
+        placeholders = {"title": await self._title(), "value": await self._values(reading)}
         if forecast and forecast.slots:
             until = dt_util.as_local(forecast.slots[-1].end)
             placeholders |= {"slots": str(len(forecast.slots)), "until": until.strftime("%Y-%m-%d %H:%M")}
@@ -172,13 +188,28 @@ class SourceFlow(ConfigSubentryFlow):
 
     async_step_preview_forecast = async_step_preview
 
+    async def async_step_details(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Answer the role's optional questions, then look at the reading again."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            details, errors = parameters.options_from(self._role.details, user_input, None)
+            if not errors:
+                self._details = details
+                return await self.async_step_preview()
+        schema = parameters.schema(self._role.details, home_of(self.hass), self._details or None)
+        if user_input is not None:
+            schema = self.add_suggested_values_to_schema(schema, user_input)
+        return self.async_show_form(
+            step_id=details_step(self._role), data_schema=schema, errors=errors, last_step=False
+        )
+
     async def _save(self, rank: int) -> SubentryFlowResult:
         data = {
             CONF_ROLE: self._role.key,
             CONF_PROVIDER: self._provider.key,
             CONF_OPTIONS: dict(self._provider.options),
             CONF_RANK: rank,
-        }
+        } | ({CONF_DETAILS: dict(self._details)} if self._details else {})
         title = await self._title()
         if (source := self._running) is None or source.memory is not self._memory:
             self._memory.hand_over(self.hass)
@@ -191,17 +222,19 @@ class SourceFlow(ConfigSubentryFlow):
             self._get_entry(), current, title=title, data=data, unique_id=self._unique_id
         )
 
-    def _value(self) -> str:
-        """The role's main value as the preview shows it."""
-        snapshot = Snapshot(
-            reading=self._reading, now=dt_util.utcnow(), provider=self._provider.key, home=home_of(self.hass)
-        )
-        value = self._role.fields_at(snapshot).get(self._role.main)
-        if value is None:
-            return "–"
-        field = next(field for field in self._role.fields if field.name == self._role.main)
-        unit = field.unit or self._reading.unit or ""
-        return f"{_readable(value) if isinstance(value, float) else value} {unit}".strip()
+    async def _values(self, reading: Reading) -> str:
+        """The role's main value as the preview shows it, and others that sum it up by their names."""
+        role = self._role
+        names = await async_get_translations(self.hass, self.hass.config.language, "entity", {DOMAIN})
+        present = Snapshot(reading=reading, now=dt_util.utcnow(), provider=self._provider.key, home=home_of(self.hass))
+        values = role.fields_at(present)
+        units = {field.name: field.unit or reading.unit or "" for field in role.fields}
+        shown = [_with_unit(values.get(role.main), units[role.main])]
+        for name in role.shown:
+            if (value := values.get(name)) is not None:
+                label = names.get(f"component.{DOMAIN}.entity.sensor.{name}.name", name)
+                shown.append(f"{label}: {_with_unit(value, units[name])}")
+        return " · ".join(shown)
 
     async def _title(self) -> str:
         """Return what the source is about, for which place, and who says so: `Electricity price AT (Energy-Charts)`."""
@@ -211,7 +244,7 @@ class SourceFlow(ConfigSubentryFlow):
             for kind, key in ((CONF_ROLE, self._role.key), (CONF_PROVIDER, self._provider.key))
         )
         detail = self._provider.title()
-        if self._provider.local:
+        if self._provider.local and detail:
             # "Home Assistant entity" says nothing; what the entity is called does.
             words = ((self.hass.states.get(word), word) for word in detail.split())
             return f"{topic} ({' '.join(state.name if state else word for state, word in words)})"
@@ -275,9 +308,21 @@ def parameters_step(role: Role, provider: type[Provider]) -> str:
     return f"{role.key}_{provider.key}"
 
 
+def details_step(role: Role) -> str:
+    """Return the id of the step that asks a role's optional questions."""
+    return f"{role.key}_details"
+
+
 for _role in ROLES:
+    setattr(SourceFlow, f"async_step_{details_step(_role)}", SourceFlow.async_step_details)
     for _provider in _role.providers:
         setattr(SourceFlow, f"async_step_{parameters_step(_role, _provider)}", SourceFlow.async_step_parameters)
+
+
+def _with_unit(value: FieldValue | None, unit: str) -> str:
+    if value is None:
+        return "–"
+    return f"{_readable(value) if isinstance(value, float) else value} {unit}".strip()
 
 
 def _readable(value: float) -> str:
@@ -285,23 +330,3 @@ def _readable(value: float) -> str:
     places = max(3 - math.floor(math.log10(abs(value))), 0) if value else 0
     text = f"{value:.{places}f}"
     return text.rstrip("0").rstrip(".") if places else text
-
-
-def _choice(key: str, options: list[str]) -> sel.SelectSelector:
-    return sel.SelectSelector(
-        sel.SelectSelectorConfig(options=options, translation_key=key, mode=sel.SelectSelectorMode.LIST)
-    )
-
-
-def _in_order(role: Role, country: str | None) -> list[str]:
-    """Return the providers: keyless before those with a key, those made for the country first."""
-
-    def order(provider: type[Provider]) -> tuple[bool, int]:
-        needs_key = any(param.kind is ParamKind.SECRET and param.required for param in provider.params)
-        if country in provider.countries:
-            return needs_key, 0
-        if provider.countries:
-            return needs_key, 3
-        return needs_key, 2 if provider.local else 1
-
-    return [provider.key for provider in sorted(role.providers, key=order)]

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import ClassVar, Protocol
 
 from ..core.model import FieldValue, Forecast
@@ -17,6 +16,7 @@ from .errors import (
     SourceUnreachable,
 )
 from .home_access import EntityOrigin, EntityState, Home, HomeAccess, Json
+from .param import Options, Param, ParamKind
 
 __all__ = [
     "Context",
@@ -45,49 +45,11 @@ __all__ = [
     "StoredField",
     "StoredForecast",
     "StoredPart",
+    "as_it_is",
+    "provider_lacks",
     "reading_fields",
     "source_id",
 ]
-
-type Options = Mapping[str, object]
-"""A source's parameters as its form saved them."""
-
-
-class ParamKind(StrEnum):
-    """How the form asks for a parameter."""
-
-    SELECT = "select"
-    TEXT = "text"
-    SECRET = "secret"  # noqa: S105 - the name of a kind of question
-    NUMBER = "number"
-    ENTITY = "entity"
-    BOOLEAN = "boolean"
-    TIME = "time"
-    LATITUDE_LONGITUDE = "location"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Param:
-    """One question of a source's form; its label is the translation of `key`."""
-
-    key: str
-    kind: ParamKind
-    required: bool = True
-    choices: tuple[str, ...] = ()
-    """For SELECT: the values; labels are shown as they are unless `translated`."""
-    translated: bool = False
-    default: Callable[[Home], object | None] = lambda home: None
-    """What the form proposes for this home; None proposes nothing."""
-    domains: tuple[str, ...] = ()
-    """For ENTITY: the entity domains to choose from."""
-    minimum: float | None = None
-    maximum: float | None = None
-    pattern: str | None = None
-    """For TEXT: a regular expression the whole value has to match."""
-    multiple: bool = False
-    """For ENTITY, TEXT and SELECT: any number of values; the option is a list, and `pattern` is for each."""
-    check: Callable[[object], str | None] | None = None
-    """Given the value as it would be saved: None where it is fine, else the translation key of the error."""
 
 
 class Context(Protocol):
@@ -232,11 +194,15 @@ class Provider(ABC):
     quota: ClassVar[Quota | None] = None
     countries: ClassVar[frozenset[str]] = frozenset()
     """ISO 3166 countries it covers; empty for everywhere. Used to order the form."""
+    currencies: ClassVar[frozenset[str]] = frozenset()
+    """For prices: the currencies it gives them in; empty where that is open."""
     local: ClassVar[bool] = False
     """True when it reads Home Assistant itself and needs no network."""
     attribution: ClassVar[str | None] = None
     pause: ClassVar[timedelta] = timedelta(seconds=10)
     """Shortest time between fetches that watched entities ask for."""
+    gives: ClassVar[frozenset[str]] = frozenset()
+    """Fields it gives although most providers of its role do not."""
     requirements: ClassVar[tuple[str, ...]] = ()
     """Libraries it needs beside those of the manifest, as pip names them; there when `fetch` is called."""
 
@@ -251,6 +217,11 @@ class Provider(ABC):
         Raises:
             SourceError: one of its subclasses, by what went wrong.
         """
+
+    @classmethod
+    def covers(cls, home: Home) -> bool:
+        """Tell whether it is made for where this home is."""
+        return home.country in cls.countries
 
     def title(self) -> str:
         """Return what tells two sources of this provider apart, such as the region."""
@@ -340,6 +311,18 @@ class StoredForecast:
     """Field of a rendered point that says how many hours ahead its slot begins."""
 
 
+def as_it_is(reading: Reading, details: Options, home: Home) -> Reading:
+    """Return the reading as the provider gave it."""
+    del details, home
+    return reading
+
+
+def provider_lacks(provider: Provider, details: Options) -> frozenset[str]:
+    """Return what the provider itself says that it lacks."""
+    del details
+    return provider.lacks()
+
+
 def reading_fields(snapshot: Snapshot) -> Mapping[str, FieldValue | None]:
     """Return the fields as the provider gave them."""
     return snapshot.reading.fields
@@ -369,6 +352,15 @@ class Role:
     fields_at: Callable[[Snapshot], Mapping[str, FieldValue | None]] = reading_fields
     """The role's fields at `snapshot.now`, those that follow from forecasts included: what is stored and
     shown after a fetch and, for a slot-bound role, at each slot border."""
+
+    details: tuple[Param, ...] = ()
+    """Optional questions for a source of any provider, such as taxes; asked in a step of their own."""
+    refine: Callable[[Reading, Options, Home], Reading] = as_it_is
+    """Adds to a provider's reading what follows from the answers to `details`."""
+    lacks: Callable[[Provider, Options], frozenset[str]] = provider_lacks
+    """The metrics that never have a value with this provider and these details."""
+    shown: tuple[str, ...] = ()
+    """Further fields that sum the role up, shown in the form beside `main` where they are known."""
 
     def provider(self, key: str) -> type[Provider]:
         """Return the provider called `key`.

@@ -13,6 +13,11 @@ from ...core.units import UnitError, price_unit
 from ..base import Context, Home, Reading, Snapshot, SourceBadAnswer, SourceNoData
 
 PRICE = "current_price"
+"""As the provider sells it: the market's spot price, or a retailer's price per kWh."""
+TOTAL = "total_price"
+"""With all that is paid per kWh: surcharges, network fees, taxes."""
+EXPORT = "export_price"
+"""What is paid for a kWh fed into the grid."""
 PEAK = "peak_period"
 CHEAPEST = "cheapest_hours"
 DEAREST = "most_expensive_hours"
@@ -65,10 +70,12 @@ def price_reading(
     attribution: str | None,
     *,
     zone: ZoneInfo | None = None,
+    more: Mapping[str, tuple[Slot, ...]] | None = None,
 ) -> Reading:
     """Return the reading of slots with prices in `unit` (CUR/kWh).
 
-    `zone` is the market's whose days the slots fill; None where the source does not tell.
+    `zone` is the market's whose days the slots fill; None where the source does not tell. `more` are slots of TOTAL
+    and EXPORT where the provider has them.
 
     Raises:
         SourceNoData: no slot contains the present.
@@ -77,21 +84,28 @@ def price_reading(
     current = next((slot for slot in slots if slot.start <= now < slot.end), None)
     if current is None:
         raise SourceNoData("there is no price for the present")
+    forecasts = {name: Forecast(unit, now, found) for name, found in {PRICE: slots, **(more or {})}.items() if found}
+    running = {name: slot.value if (slot := forecast.at(now)) else None for name, forecast in forecasts.items()}
     return Reading(
-        fields={PRICE: current.value},
+        fields=running,
         tags={"provider": provider, "currency": unit.partition("/")[0]},
         observed_at=current.start,
         fetched_at=now,
         unit=unit,
-        forecasts={PRICE: Forecast(unit, now, slots)},
+        forecasts=forecasts,
         attribution=attribution,
         timezone=zone.key if zone else None,
     )
 
 
-def day_slots(snapshot: Snapshot, *, days: int = 0) -> tuple[Slot, ...]:
+def paid(reading: Reading) -> str:
+    """Return the price that decides what is cheap: the total where it is known for the slots, else the price itself."""
+    return TOTAL if TOTAL in reading.forecasts else PRICE
+
+
+def day_slots(snapshot: Snapshot, name: str = PRICE, *, days: int = 0) -> tuple[Slot, ...]:
     """Return the slots of the price day that contains `snapshot.now`, or of the one `days` later."""
-    forecast = snapshot.reading.forecasts.get(PRICE)
+    forecast = snapshot.reading.forecasts.get(name)
     if forecast is None:
         return ()
     return within(forecast.slots, *price_day(snapshot, days=days))
@@ -113,22 +127,25 @@ def price_fields(snapshot: Snapshot) -> Mapping[str, FieldValue | None]:
 
     `peak_period` follows `core.forecast.is_peak`: at least three quarters of the day's time are cheaper.
     `cheapest_hours` and `most_expensive_hours` are the four clock hours of the price day with the lowest
-    and highest means, as JSON text of their starts in UTC.
+    and highest means, as JSON text of their starts in UTC. All three go by the total price where it is known.
     """
-    price, day = price_at(snapshot), day_slots(snapshot)
+    name = paid(snapshot.reading)
+    price, day = price_at(snapshot, name), day_slots(snapshot, name)
     return {
-        PRICE: price,
+        PRICE: price_at(snapshot),
         PEAK: None if price is None else is_peak(day, price),
         CHEAPEST: _starts(extreme_hours(day, HOURS_NAMED)),
         DEAREST: _starts(extreme_hours(day, HOURS_NAMED, dearest=True)),
+        TOTAL: price_at(snapshot, TOTAL),
+        EXPORT: price_at(snapshot, EXPORT),
     }
 
 
-def price_at(snapshot: Snapshot) -> float | None:
+def price_at(snapshot: Snapshot, name: str = PRICE) -> float | None:
     """Return the price at `snapshot.now`: its slot's, or the source's own word where there are no slots."""
-    forecast = snapshot.reading.forecasts.get(PRICE)
+    forecast = snapshot.reading.forecasts.get(name)
     if forecast is None:
-        price = snapshot.reading.fields.get(PRICE)
+        price = snapshot.reading.fields.get(name)
         return price if isinstance(price, float) else None
     slot = forecast.at(snapshot.now)
     return slot.value if slot else None
