@@ -9,7 +9,7 @@ from homeassistant.util.hass_dict import HassKey
 DOMAIN: Final = "strata"
 LOGGER = logging.getLogger(__package__)
 
-PLATFORMS: Final = (Platform.BINARY_SENSOR, Platform.SENSOR)
+PLATFORMS: Final = (Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR)
 
 TITLE: Final = "Strata"
 

@@ -24,6 +24,7 @@ from .home import home_of
 from .issues import async_clear_source_issues, async_report_unauthorized
 from .last_good import Kept, LastGood, without_secrets
 from .memory import Memory, async_remove_memory
+from .occurrences import Occurrences
 from .recording import Recorder, plausible
 from .runtime import StrataConfigEntry
 from .sources.backoff import Backoff
@@ -83,6 +84,7 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         self._backoff = Backoff()
         self._last_good = LastGood(hass, subentry.subentry_id, self.provider, self.details)
         self.memory = Memory(self.provider)
+        self.occurrences = Occurrences(self)
         self._recorder = Recorder(worker, role, subentry.unique_id or subentry.subentry_id)
         self._holds = False
         self._unsubscribe: list[CALLBACK_TYPE] = []
@@ -285,7 +287,9 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
             return
         now = dt_util.utcnow()
         snapshot = self.snapshot()
-        if snapshot is not None:
+        if not self.provider.recorded:
+            pass
+        elif snapshot is not None:
             self._recorder.put(snapshot, implausible)
             self._holds = True
         elif self._holds:

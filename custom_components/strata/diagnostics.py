@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+import re
 from typing import Any
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
@@ -19,6 +20,9 @@ from .runtime import StrataConfigEntry, StrataData
 from .sources import role as role_of
 from .sources.base import ParamKind
 
+TAG_LOCATION = "location"
+_COORDINATES = re.compile(r"-?\d+\.\d+;-?\d+\.\d+")
+"""As the path of a request may name a place."""
 TO_REDACT = {CONF_LATITUDE, CONF_LONGITUDE, CONF_SECRET, CONF_USERNAME}
 
 
@@ -82,9 +86,12 @@ def _source(source: SourceCoordinator) -> dict[str, Any]:
         "wait_seconds": source.update_interval.total_seconds() if source.update_interval else None,
         "available": source.snapshot() is not None,
         "implausible": dict(source.implausible),
-        "reading": reading_as_json(reading) if reading else None,
+        # A reading's location may be a pair of rounded coordinates.
+        "reading": async_redact_data(reading_as_json(reading), {TAG_LOCATION}) if reading else None,
         "fetches": [asdict(fetch) for fetch in source.health.fetches],
-        "requests": [asdict(request) for request in source.requests],
+        "requests": [
+            asdict(request) | {"path": _COORDINATES.sub(REDACTED, request.path)} for request in source.requests
+        ],
     }
 
 

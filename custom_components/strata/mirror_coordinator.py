@@ -122,6 +122,7 @@ class MirrorCoordinator(DataUpdateCoordinator[Progress]):
             series_by_id(worker),
             _offset_fields(),
             server_kind(data[CONF_SERVER]).strings,
+            {role.measurement: role.label for role in ROLES if role.label is not None},
         )
         self.feed = MirrorFeed(subentry.subentry_id, worker, client, plan, listener=self._notice, now=_now)
         self.data = self.feed.progress()

@@ -43,7 +43,7 @@ class Recorder:
         values = self._role.fields_at(snapshot)
         for field in self._role.fields:
             if (value := values.get(field.name)) is not None:
-                self._put(field, reading, time, value, now)
+                self._put(field, reading, time, value, now, _text(values.get(field.label or "")))
             elif implausible and field.name in implausible:
                 self._put_impossible(field, reading, time, implausible[field.name])
             elif field.name in self._written:
@@ -71,11 +71,14 @@ class Recorder:
 
     def _end(self, name: str, moment: Micros) -> None:
         del self._written[name]
-        key = SeriesKey.of_tags(self._role.measurement, self._tags, name)
+        field = next(field for field in self._role.fields if field.name == name)
+        key = _key(self._role, field, self._tags)
         if (series := self._worker.find(key)) is not None:
             self._worker.put(series, moment, flag=Flag.GAP)
 
-    def _put(self, field: StoredField, reading: Reading, time: Micros, value: FieldValue, now: Micros) -> None:
+    def _put(
+        self, field: StoredField, reading: Reading, time: Micros, value: FieldValue, now: Micros, label: str | None
+    ) -> None:
         if self._written.get(field.name) == (time, value):
             return
         first = field.name not in self._written
@@ -83,7 +86,7 @@ class Recorder:
         series = self._series(field, reading)
         number, text = _as_columns(series.kind, value)
         known = self._worker.last(series)
-        self._worker.put(series, time, number, text)
+        self._worker.put(series, time, number, label if text is None else text)
         stopped = self._worker.last_stop
         if first and known is not None and known.flag is Flag.GAP and time <= known.time:
             # A gap was stored after the instant this value is for; it holds again since we know of it.
@@ -98,9 +101,17 @@ class Recorder:
         self._worker.put(series, time, number, text, Flag.IMPOSSIBLE)
 
     def _series(self, field: StoredField, reading: Reading) -> Series:
-        key = SeriesKey.of_tags(self._role.measurement, reading.tags, field.name)
+        key = _key(self._role, field, reading.tags)
         unit = field.unit or reading.unit
         return self._worker.series(key, kind=Kind(field.kind), unit=unit, fine=field.fine)
+
+
+def _key(role: Role, field: StoredField, tags: Mapping[str, str]) -> SeriesKey:
+    return SeriesKey.of_tags(role.measurement, {**tags, **field.tags}, field.stored_as or field.name)
+
+
+def _text(value: FieldValue | None) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _as_columns(kind: Kind, value: FieldValue) -> tuple[float | None, str | None]:

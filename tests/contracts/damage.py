@@ -11,7 +11,7 @@ from tests.source_world import Text
 ODD_VALUES = (None, "x", "", -1, 1e300, float("nan"), float("inf"), True, [], [None], {}, {"a": 1})
 ODD_TEXTS = ("", "x", "-1", "1e300", "nan", "inf", "2026-13-45T99:00Z")
 _FRACTION = re.compile(r"-?\d+\.\d+(e-?\d+)?")
-VALUE_KEYS = frozenset({"forecast", "actual"})
+VALUE_KEYS = frozenset({"forecast", "actual", "aqi", "nowcastAQI", "v"})
 """Keys of values that are written as whole numbers."""
 
 

@@ -45,6 +45,8 @@ class Recording:
     """Where in an answer its currency is, in the same words."""
     day: DayAnswer | None = None
     """For prices: how its answer for any day is written."""
+    rows: bool = True
+    """False where what an answer says is in none of its lists."""
     answers_400: bool = False
     """True where the body of a 400 says what is wrong, so that it may mean anything."""
 

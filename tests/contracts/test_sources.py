@@ -286,7 +286,7 @@ async def test_empty_answer_is_no_reading(of: Role, kind: type[Provider], body: 
 
 @every_remote_provider
 async def test_answer_without_rows_or_values_is_no_data(of: Role, kind: type[Provider]) -> None:
-    for change in (emptied, without_numbers):
+    for change in (emptied, without_numbers) if recording(of, kind).rows else (without_numbers,):
         payloads = {part: change(payload) for part, payload in recording(of, kind).payloads().items()}
         with pytest.raises(SourceNoData):
             await fetch(of, kind, route=by_path(routes(payloads)))

@@ -109,7 +109,8 @@ def test_links_lead_somewhere(name: str) -> None:
 def test_addresses_are_those_of_the_manifest_and_the_providers() -> None:
     assert MANIFEST["documentation"] in README
     assert MANIFEST["issue_tracker"] in README
-    named = set(re.findall(r"`(api\.[a-z.\-]+)`", _section(README, "## Privacy")))
+    rows = _rows(_section(README, "## Privacy"))
+    named = {address for row in rows for address in re.findall(r"`([a-z.\-]+)`", row[0])}
     asked = {provider.base_url.removeprefix("https://") for role in ROLES for provider in role.providers}
     assert named == asked - {""}
 
@@ -167,17 +168,20 @@ def _entity_table(heading: str) -> set[str]:
     [
         ("carbon_intensity", "### Of a carbon intensity source"),
         ("electricity_pricing", "### Of an electricity price source"),
+        ("air_quality", "### Of an air quality source"),
     ],
 )
 def test_every_metric_is_in_the_table_of_its_role(role: str, heading: str) -> None:
     (of,) = [one for one in ROLES if one.key == role]
     texts = TEXTS["entity"]
     names = {texts["binary_sensor" if metric.binary else "sensor"][metric.key]["name"] for metric in of.metrics}
+    names |= {texts["event"][event.key]["name"] for event in of.events}
     assert _entity_table(heading) == names
 
 
 def test_every_role_has_a_table_and_every_entity_is_in_one() -> None:
-    assert {role.key for role in ROLES} == {"carbon_intensity", "electricity_pricing"}, "a role needs its table"
+    tables = {"air_quality", "carbon_intensity", "electricity_pricing"}
+    assert {role.key for role in ROLES} == tables, "a role needs its table"
     assert _first_cells(_section(README, "## Entities")) == {name for _, name in ENTITY_NAMES}
 
 

@@ -81,6 +81,14 @@ def test_metric(role: Role, metric: Metric) -> None:
         assert option in TEXTS["entity"][platform][metric.key]["state"]
 
 
+@pytest.mark.parametrize("role", ROLES, ids=_name)
+def test_events(role: Role) -> None:
+    for event in role.events:
+        said = TEXTS["entity"]["event"][event.key]["state_attributes"]["event_type"]["state"]
+        assert set(said) == set(event.types)
+        assert event.key in ICONS["entity"]["event"]
+
+
 def test_every_failure_can_be_said() -> None:
     keys = set(_FAILURE_KEYS.values())
     assert keys <= set(SOURCE["error"])

@@ -99,6 +99,7 @@ class Plan:
     series_of: Callable[[int], Series | None]
     offset_fields: Mapping[tuple[str, str], str] = field(default_factory=dict)
     strings: bool = True
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def wants_tier(self, tier: str) -> bool:
         """Tell whether a roll-up tier is mirrored."""
@@ -116,10 +117,8 @@ class Packing:
         self.count = 0
         self._released = time.perf_counter()
 
-    def add(self, tier: str, block: PointBlock | None) -> None:
+    def add(self, tier: str, block: PointBlock) -> None:
         """Take a block's points."""
-        if block is None:
-            return
         database = self._layout.name(tier)
         lines = self._lines.setdefault(database, [])
         for low in range(0, len(block), _SLICE):
@@ -168,7 +167,7 @@ class Reading:
         self._reader = reader
         self._connection = reader.connection
         self._known_texts: dict[int, str] = {}
-        self._renderer = Renderer(self._texts, plan.offset_fields, plan.strings)
+        self._renderer = Renderer(self._texts, plan.offset_fields, plan.strings, plan.labels)
         self._packing = Packing(plan.layout)
         self._expired = 0
         self._ordered = False
@@ -200,7 +199,7 @@ class Reading:
         for number, rows in live_by_series(live).items():
             series = self._plan.series_of(number)
             if series is not None and (wanted is None or number in wanted) and wants_rows(self._plan.contents, series):
-                self._packing.add(RAW, self._renderer.rows(series, rows))
+                self._add_all(RAW, self._renderer.blocks(series, rows))
 
     def _change(self, change: Change) -> None:
         series = self._plan.series_of(change.series)
@@ -212,7 +211,7 @@ class Reading:
                 if rows is None:
                     self._expired += 1
                 else:
-                    self._packing.add(RAW, self._renderer.rows(series, rows))
+                    self._add_all(RAW, self._renderer.blocks(series, rows))
         elif self._plan.wants_tier(change.tier):
             tier = self._plan.ladder[change.tier]
             found = read_series(self._connection, tier, change.series, series.kind, TimeRange(change.start, change.end))
@@ -298,7 +297,7 @@ class Reading:
             inside = (found.starts >= when.start) & (found.starts < when.end)
             self._add_all(tier, self._renderer.buckets(series, tier, found.select(inside)))
         elif wants_rows(self._plan.contents, series):
-            self._packing.add(tier, self._renderer.rows(series, cut(decode_rows(content), when)))
+            self._add_all(tier, self._renderer.blocks(series, cut(decode_rows(content), when)))
 
 
 def replay_progress(job: Replay, ladder: Ladder) -> float:

@@ -9,7 +9,7 @@ begin at the same instants and a role's fields share their tags. Their time is t
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import re
 
 import numpy as np
@@ -51,12 +51,28 @@ class Renderer:
     """Turns what the store holds into blocks of points.
 
     `texts` gives stored texts by code; `offset_fields` names, by (measurement, field) of a forecast, the field that
-    says how many hours ahead a slot begins; without `strings` fields that are text are left out.
+    says how many hours ahead a slot begins; without `strings` fields that are text are left out. `labels` names, by
+    measurement, the tag that the text of a number's row is.
     """
 
     texts: Texts
     offset_fields: Mapping[tuple[str, str], str] = field(default_factory=dict)
     strings: bool = True
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def blocks(self, series: Series, rows: RawRows) -> Iterator[PointBlock]:
+        """Yield one series' good rows; where a tag says what its numbers' texts say, a block for each text."""
+        tag = self.labels.get(series.key.measurement)
+        if tag is None or series.kind is Kind.TEXT:
+            block = self.rows(series, rows)
+            yield from () if block is None else (block,)
+            return
+        codes: list[int] = np.unique(rows.texts).tolist()
+        words = self.texts({code for code in codes if code > 0})
+        for code in codes:
+            if (block := self.rows(series, _with_text(rows, code))) is not None:
+                label = _clean(words.get(code, ""))
+                yield replace(block, tags={**block.tags, tag: label}) if label else block
 
     def rows(self, series: Series, rows: RawRows) -> PointBlock | None:
         """Return one series' good rows, None where there are none. Gaps and implausible values are no points."""
@@ -150,6 +166,11 @@ def tags_of(series: Series) -> dict[str, str]:
 
 def _cleaned(tags: Mapping[str, str]) -> dict[str, str]:
     return {_clean(name): cleaned for name, value in tags.items() if (cleaned := _clean(value))}
+
+
+def _with_text(rows: RawRows, code: int) -> RawRows:
+    chosen = rows.texts == code
+    return RawRows(rows.times[chosen], rows.values[chosen], rows.texts[chosen], rows.flags[chosen])
 
 
 def _clean(text: str) -> str:

@@ -1,10 +1,11 @@
 """Outside sources: a role says what is measured, a provider where it comes from."""
 
+from .air_quality import AIR_QUALITY
 from .base import Role
 from .carbon_intensity import CARBON_INTENSITY
 from .electricity_pricing import ELECTRICITY_PRICING
 
-ROLES: tuple[Role, ...] = (CARBON_INTENSITY, ELECTRICITY_PRICING)
+ROLES: tuple[Role, ...] = (CARBON_INTENSITY, ELECTRICITY_PRICING, AIR_QUALITY)
 """All roles, in the order forms show them. A new role is one line here."""
 
 

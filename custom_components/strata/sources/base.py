@@ -27,6 +27,7 @@ __all__ = [
     "Json",
     "Metric",
     "MetricValue",
+    "Occurrence",
     "Options",
     "Param",
     "ParamKind",
@@ -38,6 +39,7 @@ __all__ = [
     "Snapshot",
     "SourceBadAnswer",
     "SourceError",
+    "SourceEvent",
     "SourceNoData",
     "SourceRateLimited",
     "SourceUnauthorized",
@@ -198,6 +200,8 @@ class Provider(ABC):
     """For prices: the currencies it gives them in; empty where that is open."""
     local: ClassVar[bool] = False
     """True when it reads Home Assistant itself and needs no network."""
+    recorded: ClassVar[bool] = True
+    """False where the provider's terms forbid to archive what it says: it is shown and neither stored nor mirrored."""
     attribution: ClassVar[str | None] = None
     pause: ClassVar[timedelta] = timedelta(seconds=10)
     """Shortest time between fetches that watched entities ask for."""
@@ -235,6 +239,10 @@ class Provider(ABC):
     def watched_entities(self) -> tuple[str, ...]:
         """Return the entities whose changes ask for a new fetch; asked again after each fetch."""
         return ()
+
+    def main(self) -> str | None:
+        """Return the field that sums this provider up where the role's main field is not what it tells."""
+        return None
 
     def lacks(self) -> frozenset[str]:
         """Return the metrics that never have a value with these options: no entity is made for them."""
@@ -290,6 +298,12 @@ class StoredField:
     """Values outside are impossible for this field and are flagged."""
     fine: bool = False
     """True for what is worth 5-minute summaries."""
+    stored_as: str | None = None
+    """The series' field where it has another name than the role's."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Key tags of its series that differ from those of the reading."""
+    label: str | None = None
+    """The entry of `Role.fields_at` whose text each row of it carries, as the tag `Role.label`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +337,26 @@ def provider_lacks(provider: Provider, details: Options) -> frozenset[str]:
     return provider.lacks()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occurrence:
+    """Something that has just happened: one of its event's types, and what there is to say about it."""
+
+    type: str
+    attributes: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceEvent:
+    """What may happen from one good reading of a source to the next. Its key is its entity's translation key."""
+
+    key: str
+    types: tuple[str, ...]
+    fired: str
+    """The event on Home Assistant's bus."""
+    occurred: Callable[[Snapshot, Snapshot], Occurrence | None]
+    """Given the snapshots before and after a fetch: what has happened, or None."""
+
+
 def reading_fields(snapshot: Snapshot) -> Mapping[str, FieldValue | None]:
     """Return the fields as the provider gave them."""
     return snapshot.reading.fields
@@ -349,6 +383,9 @@ class Role:
     parts: tuple[StoredPart, ...] = ()
     slot_bound: bool = False
     """True when values change at slot borders, without a new fetch."""
+    events: tuple[SourceEvent, ...] = ()
+    label: str | None = None
+    """Tag of rendered points that says what kind of value each is, and that is no part of a series' identity."""
     fields_at: Callable[[Snapshot], Mapping[str, FieldValue | None]] = reading_fields
     """The role's fields at `snapshot.now`, those that follow from forecasts included: what is stored and
     shown after a fetch and, for a slot-bound role, at each slot border."""
