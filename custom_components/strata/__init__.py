@@ -14,6 +14,9 @@ from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util import dt as dt_util
 
+from .anomalies.coordinator import AnomalyCoordinator
+from .anomalies.event_entity import async_fire_on_bus
+from .anomalies.options import AnalysisOptions
 from .api import async_register_api
 from .const import DOMAIN, LOGGER, PLATFORMS, STORE_FILE, STORE_FOLDER, TITLE
 from .core.filter import IngestFilter
@@ -63,6 +66,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
         source_set=SourceSet(hass, entry, worker),
         mirror_set=MirrorSet(hass, entry, worker),
         store=StoreCoordinator(hass, entry, worker),
+        anomalies=AnomalyCoordinator(hass, entry, worker),
         options=entry.options,
         hub_device_id=device.id,
         tasks=[
@@ -74,9 +78,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
     entry.async_on_unload(data.mirror_set.async_stop)
     entry.async_on_unload(data.source_set.async_stop)
     entry.async_on_unload(data.ingest.async_stop)
+    entry.async_on_unload(data.anomalies.async_stop)
     data.ingest.async_start()
     await data.source_set.async_follow()
     await data.mirror_set.async_follow()
+    await data.anomalies.async_start()
+    async_fire_on_bus(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_create_background_task(hass, data.store.async_refresh(), f"{DOMAIN} store size")
     _listen(hass, entry)
@@ -144,6 +151,7 @@ def _listen(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
 
     async def final_write(_event: Event) -> None:
         data.ingest.async_stop()
+        await data.anomalies.async_stop()
         await data.store.async_shutdown()
         await data.mirror_set.async_stop()
         await data.worker.close()
@@ -161,6 +169,7 @@ async def _async_updated(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
         data.options = entry.options
         data.ingest.async_set_filter(IngestFilter.from_options(entry.options))
         data.worker.ladder = ladder_of(entry.options)
+        await data.anomalies.async_set_options(AnalysisOptions.of(entry.options))
     await data.source_set.async_follow()
     await data.mirror_set.async_follow()
 
@@ -173,6 +182,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> b
     data.ingest.async_stop()
     await data.source_set.async_stop()
     await data.mirror_set.async_stop()
+    await data.anomalies.async_stop()
     await data.store.async_shutdown()
     for task in data.tasks:
         task.cancel()

@@ -8,6 +8,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .anomalies.entities import ClassSensors
 from .coordinator import SourceCoordinator
 from .entity import StrataMetricEntity, StrataSourceEntity
 from .mirror_coordinator import MirrorCoordinator
@@ -41,6 +42,7 @@ async def async_setup_entry(
     def add_mirror(mirror: MirrorCoordinator) -> None:
         async_add_entities([MirrorConnectedSensor(entry, mirror)], config_subentry_id=mirror.subentry_id)
 
+    ClassSensors(entry, async_add_entities)
     entry.runtime_data.source_set.async_add_platform(add)
     entry.runtime_data.mirror_set.async_add_platform(add_mirror)
 

@@ -1,4 +1,4 @@
-"""Events: what happens to the sources, as their roles declare it."""
+"""Events: what is unusual about the home, and what happens to the sources, as their roles declare it."""
 
 from typing import override
 
@@ -6,6 +6,7 @@ from homeassistant.components.event import EventEntity
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .anomalies.event_entity import AnomalyEvent
 from .coordinator import SourceCoordinator
 from .entity import StrataSourceEntity
 from .ranking import RankedRole
@@ -19,7 +20,8 @@ PARALLEL_UPDATES = 0
 async def async_setup_entry(
     hass: HomeAssistant, entry: StrataConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add the events of every source there is and is to come."""
+    """Add the event of the hub, and those of every source there is and is to come."""
+    async_add_entities([AnomalyEvent(entry)])
 
     @callback
     def add(speaker: Speaker) -> None:

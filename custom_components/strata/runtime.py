@@ -13,6 +13,7 @@ from .const import CONF_KEEP, LOGGER
 from .store.tiers import DEFAULT_LADDER, Ladder
 
 if TYPE_CHECKING:
+    from .anomalies.coordinator import AnomalyCoordinator
     from .coordinator import SourceCoordinator
     from .ingest import Ingest
     from .mirror_set import MirrorSet
@@ -36,6 +37,7 @@ class StrataData:
     source_set: SourceSet
     mirror_set: MirrorSet
     store: StoreCoordinator
+    anomalies: AnomalyCoordinator
     options: Mapping[str, Any]
     """The options in force."""
     hub_device_id: str

@@ -17,6 +17,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 from homeassistant.util import dt as dt_util
 
+from .anomalies.entities import ANOMALY_SENSORS, AnomalySensor
 from .coordinator import SourceCoordinator
 from .entity import StrataHubEntity, StrataMetricEntity, StrataSourceEntity
 from .mirror_coordinator import MirrorCoordinator
@@ -105,6 +106,7 @@ async def async_setup_entry(
 ) -> None:
     """Add the sensors of the hub, and those of every source there is and is to come."""
     async_add_entities(HubSensor(entry, description) for description in HUB_SENSORS)
+    async_add_entities(AnomalySensor(entry, description) for description in ANOMALY_SENSORS)
 
     @callback
     def add(speaker: Speaker) -> None:

@@ -9,6 +9,7 @@ from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.util import dt as dt_util
 import probatio
 
+from .anomaly_services import async_setup_anomaly_services
 from .api.current import ROLE_KEYS, answer_for_all
 from .const import CONF_ROLE, DOMAIN
 from .coordinator import SourceCoordinator
@@ -67,6 +68,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
         DOMAIN, SERVICE_GET_FORECAST, _async_get_forecast, GET_FORECAST_SCHEMA, SupportsResponse.ONLY
     )
     async_setup_mirror_services(hass)
+    async_setup_anomaly_services(hass)
 
 
 async def _async_downsample(call: ServiceCall) -> ServiceResponse:

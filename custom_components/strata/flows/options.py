@@ -7,12 +7,13 @@ from typing import Any
 
 from homeassistant.config_entries import ConfigFlowResult
 
+from .options_analysis import AnalysisPage
 from .options_history import HistoryPage
 
-PAGES = ("history",)
+PAGES = ("history", "analysis")
 
 
-class StrataOptionsFlow(HistoryPage):
+class StrataOptionsFlow(HistoryPage, AnalysisPage):
     """All pages behind one menu."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

@@ -4,9 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 import sqlite3
+from typing import Any
 
 from ..core.model import Micros, Series, TimeRange
-from . import backlog, details, feed, forecasts, health, late, operations, roll_up
+from . import anomalies, backlog, details, feed, forecasts, health, late, operations, roll_up
 from .base import CompactReport, Cursor, DownsampleReport, RollUpReport, StoreError
 from .catalog import Dictionaries
 from .compact import compact
@@ -155,6 +156,11 @@ class StoreMaintenance(ABC):
         """Keep in the journal what was done to the history."""
         with in_store_words(self.path), transaction(self._connection):
             operations.record(self._connection, operation)
+
+    def save_anomalies(self, states: Mapping[str, Mapping[str, Any]]) -> None:
+        """Keep what scans for anomalies left behind, by entity identity; that of other entities stays."""
+        with in_store_words(self.path):
+            anomalies.save(self._connection, states)
 
     def prune_details(self, before: Micros) -> int:
         """Delete attributes and causes older than an instant; return how many."""

@@ -2,14 +2,15 @@
 
 from pathlib import Path
 import sqlite3
-from typing import Self
+from typing import Any, Self
 
 from ..core.model import Flag, Kind, Micros, Series, TimeRange
 from ..core.rollup import Rollup
-from . import buckets, catalog, details, feed, forecasts, operations, rows, sizes
+from . import anomalies, buckets, catalog, details, feed, forecasts, operations, rows, runs, sizes
 from .base import Cursor, Detail, Last, RawRows, Sizes, StoredForecast
 from .connection import connect_reader, in_store_words, snapshot
-from .tiers import DEFAULT_LADDER, Ladder
+from .job import watermark
+from .tiers import DEFAULT_LADDER, HOURLY, Ladder
 
 
 class StoreReader:
@@ -127,6 +128,21 @@ class StoreReader:
         """Return what was done to the history since an instant, newest first."""
         with in_store_words(self.path):
             return operations.since(self._connection, since)
+
+    def runs(self, when: TimeRange) -> list[tuple[Micros, Micros]]:
+        """Return when the home was watched in `when`: start and end of each run."""
+        with in_store_words(self.path):
+            return runs.during(self._connection, when)
+
+    def rolled_until(self) -> Micros | None:
+        """Return up to when hours are rolled up, None before the first."""
+        with in_store_words(self.path):
+            return watermark(self._connection, HOURLY)
+
+    def anomalies(self) -> dict[str, dict[str, Any]]:
+        """Return what scans for anomalies left behind, by entity identity."""
+        with in_store_words(self.path):
+            return anomalies.load(self._connection)
 
     def sizes(self, *, by_series: bool = False) -> Sizes:
         """Measure what fills the file."""

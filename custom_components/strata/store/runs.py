@@ -43,6 +43,17 @@ def stops(connection: sqlite3.Connection, when: TimeRange) -> NDArray[np.int64]:
     return np.array([row[0] for row in found], np.int64)
 
 
+def during(connection: sqlite3.Connection, when: TimeRange) -> list[tuple[Micros, Micros]]:
+    """Return start and end of the runs that touch `when`; the run that goes on ends with `when`."""
+    return [
+        (int(start), int(stop))
+        for start, stop in connection.execute(
+            "SELECT start, COALESCE(stop, ?) FROM run WHERE start < ? AND COALESCE(stop, ?) > ? ORDER BY start",
+            (when.end, when.end, when.end, when.start),
+        )
+    ]
+
+
 def resumes(connection: sqlite3.Connection, when: TimeRange, series: int | None = None) -> dict[int, list[Micros]]:
     """Return, by series, the instants in `when` from which its last value held again."""
     chosen = "" if series is None else "series = ? AND "

@@ -58,11 +58,13 @@ _VIEWS = (
         covered_seconds REAL NOT NULL,
         PRIMARY KEY (date, series)) WITHOUT ROWID""",
 )
+_ANOMALIES = ("CREATE TABLE anomaly (entity TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID",)
 
 _TABLES: tuple[str, ...] = (
     *_OPERATIONS,
     *_RETENTION,
     *_VIEWS,
+    *_ANOMALIES,
 )
 
 

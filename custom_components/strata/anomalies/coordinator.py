@@ -1,0 +1,280 @@
+"""Looks for anomalies: every hour at everything that is watched, and at once at what leaves its usual bounds."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, override
+
+from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.event import async_call_later, async_track_state_change_event
+from homeassistant.helpers.start import async_at_started
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util import dt as dt_util
+
+from ..analysis.anomaly import mark_normal
+from ..analysis.anomaly.state import State
+from ..analysis.base import Episode
+from ..analysis.watching import Target, choose
+from ..const import DOMAIN, LOGGER
+from ..core.model import Micros, to_micros
+from ..runtime import StrataConfigEntry
+from ..store.base import StoreError
+from ..store.worker import StoreWorker
+from .options import AnalysisOptions
+from .points import AlertPoints
+from .quiet_hours import quiet_episode
+from .telling import Alert, Teller, Told
+from .watched import LEARNING, PAUSED, Found, Watched, async_scan
+
+INTERVAL: Final = timedelta(minutes=5)
+FIRST_LOOK: Final = 60
+"""Seconds after Home Assistant's start: it has enough to do before."""
+_TELLER: Final = ""
+"""Where among the entities' states it is kept what was told."""
+
+type Listener = Callable[[Told], None]
+
+
+class AnomalyCoordinator(DataUpdateCoordinator[None]):
+    """What is watched, and what is unusual about it."""
+
+    config_entry: StrataConfigEntry
+
+    def __init__(self, hass: HomeAssistant, entry: StrataConfigEntry, worker: StoreWorker) -> None:
+        """Begin with nothing watched; `async_start` takes up what earlier runs found."""
+        super().__init__(hass, LOGGER, config_entry=entry, name="anomalies", update_interval=INTERVAL)
+        self.options = AnalysisOptions.of(entry.options)
+        self.watched: dict[str, Watched] = {}
+        """By entity id."""
+        self.scanned_until: Micros | None = None
+        self.worker = worker
+        self._states: dict[str, dict[str, Any]] = {}
+        self._teller = Teller()
+        self._points = AlertPoints(worker)
+        self._listeners_to_told: list[Listener] = []
+        self._unsubscribe: list[CALLBACK_TYPE] = []
+        self._unsubscribe_states: CALLBACK_TYPE | None = None
+        self._outside: set[str] = set()
+
+    # What is known
+
+    @property
+    def open(self) -> list[tuple[Watched, Episode]]:
+        """Every episode that goes on, the most severe first."""
+        found = [(watched, episode) for watched in self.watched.values() for episode in watched.open]
+        return sorted(found, key=lambda pair: (-pair[1].severity.rank, -pair[1].score, pair[0].target.entity_id))
+
+    def since(self, moment: Micros) -> list[tuple[Watched, Episode]]:
+        """Return the episodes that went on at some time after `moment`, newest first; those called normal too."""
+        found = [
+            (watched, episode)
+            for watched in self.watched.values()
+            for episode in watched.episodes
+            if (episode.end is None or episode.end > moment) and episode.key not in watched.forgiven
+        ]
+        return sorted(found, key=lambda pair: -pair[1].start)
+
+    # Its life
+
+    async def async_start(self) -> None:
+        """Take up what earlier runs found, and look for the first time when Home Assistant has come to rest."""
+        try:
+            self._states = await self.worker.read(lambda reader: reader.anomalies())
+        except StoreError as error:
+            LOGGER.warning("What was found unusual before could not be read: %s", error)
+        self._teller = Teller.from_json(self._states.pop(_TELLER, None))
+        self._choose()
+        # Looking goes on whether or not anybody has enabled an entity.
+        self._unsubscribe.append(self.async_add_listener(lambda: None))
+        self._unsubscribe.append(async_at_started(self.hass, self._look_later))
+
+    async def async_stop(self) -> None:
+        """End: nothing is looked at or told any more."""
+        while self._unsubscribe:
+            self._unsubscribe.pop()()
+        self._follow(())
+        await self.async_shutdown()
+
+    async def async_set_options(self, options: AnalysisOptions) -> None:
+        """Watch by other options from now on."""
+        if options == self.options:
+            return
+        self.options = options
+        self.scanned_until = None
+        self._choose()
+        await self.async_request_refresh()
+
+    @callback
+    def async_listen_told(self, listener: Listener) -> CALLBACK_TYPE:
+        """Hear of what goes out, on the event loop."""
+        self._listeners_to_told.append(listener)
+        return lambda: self._listeners_to_told.remove(listener)
+
+    @callback
+    def _look_later(self, _hass: HomeAssistant) -> None:
+        async def look(_now: datetime) -> None:
+            await self.async_refresh()
+
+        self._unsubscribe.append(async_call_later(self.hass, FIRST_LOOK, look))
+
+    # Who is watched
+
+    @callback
+    def _choose(self) -> None:
+        """Take up the entities that are to be watched now; what is known of the others stays in the store."""
+        entities = set(self.hass.states.async_entity_ids())
+        if not self.options.active:
+            targets: list[Target] = []
+        else:
+            chosen = [*self.options.entities, *self._labelled(entities)]
+            targets = choose(self.worker.all_series(), entities, chosen=chosen)
+        before = self.watched
+        self.watched = {target.entity_id: self._take_up(target, before.get(target.entity_id)) for target in targets}
+        for watched in self.watched.values():
+            # Judging by hours sees far less than judging by five minutes.
+            watched.target.series.fine = True
+        self._follow(tuple(self.watched))
+
+    def _take_up(self, target: Target, known: Watched | None) -> Watched:
+        if known is None or known.target.identity != target.identity:
+            state = self._states.get(target.identity)
+            known = Watched(target, LEARNING, episodes=State.from_json(state).episodes, state=state)
+        known.target = target
+        if target.entity_id in self.options.paused:
+            known.status = PAUSED
+        elif known.status == PAUSED:
+            known.status = LEARNING
+        return known
+
+    def _labelled(self, entities: set[str]) -> list[str]:
+        if not self.options.labels:
+            return []
+        registry, devices = er.async_get(self.hass), dr.async_get(self.hass)
+        found = []
+        for entry in registry.entities.values():
+            device = devices.async_get(entry.device_id) if entry.device_id else None
+            labels = entry.labels | (device.labels if device else set())
+            if entry.entity_id in entities and labels & self.options.labels:
+                found.append(entry.entity_id)
+        return sorted(found)
+
+    # Looking
+
+    @override
+    async def _async_update_data(self) -> None:
+        if not self.options.active:
+            return
+        now = to_micros(dt_util.utcnow())
+        try:
+            until = await self.worker.read(lambda reader: reader.rolled_until())
+            if until is not None and until != self.scanned_until:
+                self._choose()
+                await self._look(list(self.watched.values()), until, now)
+                self.scanned_until = until
+            elif self._outside:
+                early = [self.watched[entity_id] for entity_id in self._outside if entity_id in self.watched]
+                self._outside.clear()
+                await self._look(early, now - now % (300 * 1_000_000), now, newest=True)
+        except StoreError as error:
+            raise UpdateFailed(
+                translation_domain=DOMAIN,
+                translation_key="store_failed",
+                translation_placeholders={"reason": str(error)},
+            ) from error
+
+    async def _look(self, watched: list[Watched], until: Micros, now: Micros, *, newest: bool = False) -> None:
+        """Scan entities one after the other, keep what was found, and tell."""
+        found: list[Found] = []
+        for each in watched:
+            if each.status != PAUSED and each.target.series.id is not None:
+                sensitivity = self.options.sensitivity
+                found.append(await async_scan(self.hass, self.worker, each, until, sensitivity, newest=newest))
+        alerts = [Alert(one.watched.target, episode, time) for one in found for episode, time in one.alerts]
+        await self._conclude([one.watched for one in found], alerts, now)
+
+    async def _conclude(self, watched: list[Watched], alerts: list[Alert], now: Micros) -> None:
+        told = self._teller.tell(alerts, now, self.worker.timezone)
+        for each in watched:
+            self._points.put(each, self.options.method, now)
+        await self._save(watched)
+        for one in told:
+            for listener in [*self._listeners_to_told]:
+                listener(one)
+
+    async def _save(self, watched: list[Watched]) -> None:
+        states: dict[str, Mapping[str, Any]] = {
+            each.target.identity: each.state for each in watched if each.state is not None
+        }
+        self._states |= {identity: dict(state) for identity, state in states.items()}
+        states[_TELLER] = self._teller.as_json()
+        await self.worker.write(lambda store: store.save_anomalies(states))
+
+    # What the user says
+
+    async def async_mark_normal(self, entity_id: str, key: str | None) -> Episode:
+        """Take an episode as normal: nothing like it is told of any more.
+
+        Args:
+            entity_id: a watched entity.
+            key: the episode; None: the newest.
+
+        Raises:
+            KeyError: the entity is not watched, or has no such episode.
+            StoreError: it could not be kept.
+        """
+        watched = self.watched[entity_id]
+        if key is None:
+            if not watched.episodes:
+                raise KeyError(entity_id)
+            key = watched.episodes[-1].key
+        watched.state = mark_normal(watched.state or {}, key)
+        watched.episodes = State.from_json(watched.state).episodes
+        await self._save([watched])
+        self._points.put(watched, self.options.method, to_micros(dt_util.utcnow()))
+        self.async_update_listeners()
+        return next(episode for episode in watched.episodes if episode.key == key)
+
+    # What happens between two looks
+
+    @callback
+    def _follow(self, entities: tuple[str, ...]) -> None:
+        if self._unsubscribe_states is not None:
+            self._unsubscribe_states()
+            self._unsubscribe_states = None
+        followed = {*entities, *(self.options.quiet_entities if self.options.active else ())}
+        if followed:
+            self._unsubscribe_states = async_track_state_change_event(self.hass, followed, self._changed)
+
+    @callback
+    def _changed(self, event: Event[EventStateChangedData]) -> None:
+        """Notice a value outside of what was ever seen, and events in quiet hours."""
+        entity_id, state, before = event.data["entity_id"], event.data["new_state"], event.data["old_state"]
+        if state is None:
+            return
+        watched = self.watched.get(entity_id)
+        if watched is not None and watched.bounds is not None and watched.target.kind == "numeric":
+            low, high = watched.bounds
+            try:
+                if not low <= float(state.state) <= high:
+                    self._outside.add(entity_id)
+            except ValueError:
+                pass
+        if entity_id in self.options.quiet_entities and state.state == "on" and before and before.state == "off":
+            self._opened_quietly(entity_id, state.last_changed)
+
+    @callback
+    def _opened_quietly(self, entity_id: str, moment: datetime) -> None:
+        if not self.options.is_quiet(dt_util.as_local(moment).time()):
+            return
+        persons = self.hass.states.async_all("person")
+        if self.options.quiet_only_away and (not persons or any(person.state == "home" for person in persons)):
+            return
+        known = choose(self.worker.all_series(), {entity_id}, chosen=[entity_id])
+        if not known:
+            return
+        time = to_micros(moment)
+        alert = Alert(known[0], quiet_episode(time, away=self.options.quiet_only_away), time)
+        told = self._teller.tell([alert], time, self.worker.timezone)
+        for one in told:
+            for listener in [*self._listeners_to_told]:
+                listener(one)

@@ -1,0 +1,279 @@
+"""Anomalies in Home Assistant: what is watched, what is told, what the user says of it."""
+
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+
+from custom_components.strata.anomalies.event_entity import EVENT_ANOMALY
+from custom_components.strata.core.model import SeriesKey
+from tests.integration.given import StartHub
+from tests.integration.lived import lived, steady
+from tests.integration.test_options_flow import open_page
+
+NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+FRIDGE, CELLAR, DOOR = "sensor.fridge_power", "sensor.cellar_temperature", "binary_sensor.front_door"
+CLASSES = {FRIDGE: ("power", "W"), CELLAR: ("temperature", "°C")}
+
+
+@pytest.fixture
+def clock(freezer: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
+    freezer.move_to(NOW + timedelta(minutes=2))
+    return freezer
+
+
+def given_states(hass: HomeAssistant) -> None:
+    hass.states.async_set(
+        FRIDGE, "80", {"device_class": "power", "unit_of_measurement": "W", "friendly_name": "Fridge"}
+    )
+    hass.states.async_set(CELLAR, "12", {"device_class": "temperature", "unit_of_measurement": "°C"})
+    hass.states.async_set(DOOR, "off", {"device_class": "door"})
+
+
+async def start(hass: HomeAssistant, start_hub: StartHub, folder: Path, **options: Any) -> MockConfigEntry:
+    """Start a home whose fridge draws ten times as much as ever for two hours."""
+    await hass.async_add_executor_job(
+        lived,
+        folder,
+        NOW,
+        {
+            FRIDGE: ("power", "W", steady(80, 20, fault=800)),
+            CELLAR: ("temperature", "°C", steady(12, 0.5)),
+            DOOR: ("door", "", lambda dice, time, left: float(dice.random() < 0.01)),
+        },
+    )
+    given_states(hass)
+    entry = await start_hub(**options)
+    await entry.runtime_data.anomalies.async_refresh()
+    await hass.async_block_till_done()
+    return entry
+
+
+@pytest.mark.usefixtures("clock")
+async def test_what_is_unusual_is_told_once_with_its_reason(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path
+) -> None:
+    told = async_capture_events(home, EVENT_ANOMALY)
+    entry = await start(home, start_hub, tmp_path)
+
+    assert home.states.get("sensor.strata_open_anomalies").state == "1"  # type: ignore[union-attr]
+    assert home.states.get("binary_sensor.strata_power_anomaly").state == "on"  # type: ignore[union-attr]
+    assert home.states.get("binary_sensor.strata_temperature_anomaly").state == "off"  # type: ignore[union-attr]
+    watched = home.states.get("sensor.strata_watched_entities")
+    assert watched is not None
+    assert watched.state == "3"
+    assert watched.attributes["watching"] == [DOOR, CELLAR, FRIDGE]
+    [event] = told
+    assert event.data["entity_id"] == FRIDGE
+    assert event.data["name"] == "Fridge"
+    assert event.data["notify"] is True
+    assert event.data["related"] == []
+    assert "800" in event.data["text"]
+    # The fault began two hours ago; five-minute buckets tell that to the minute.
+    assert event.data["since"] == (NOW - timedelta(hours=2)).isoformat()
+    fired = home.states.get("event.strata_anomaly")
+    assert fired is not None
+    assert fired.attributes["event_type"] == event.data["severity"]
+
+    # Looking again changes nothing and tells nobody.
+    entry.runtime_data.anomalies.scanned_until = None
+    await entry.runtime_data.anomalies.async_refresh()
+    assert len(told) == 1
+
+
+@pytest.mark.usefixtures("clock")
+async def test_a_restart_neither_forgets_nor_tells_again(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path
+) -> None:
+    entry = await start(home, start_hub, tmp_path)
+    before = entry.runtime_data.anomalies.open[0][1]
+    told = async_capture_events(home, EVENT_ANOMALY)
+
+    await home.config_entries.async_reload(entry.entry_id)
+    await home.async_block_till_done()
+    # Known at once, before anything is looked at again.
+    assert [episode for _, episode in entry.runtime_data.anomalies.open] == [before]
+    await entry.runtime_data.anomalies.async_refresh()
+    await home.async_block_till_done()
+
+    assert not told
+    assert [episode.key for _, episode in entry.runtime_data.anomalies.open] == [before.key]
+
+
+@pytest.mark.usefixtures("clock")
+async def test_findings_are_points_of_the_store(home: HomeAssistant, start_hub: StartHub, tmp_path: Path) -> None:
+    entry = await start(home, start_hub, tmp_path)
+    severity = entry.runtime_data.anomalies.open[0][1].severity.value
+    worker = entry.runtime_data.worker
+    tags = {"entity_id": FRIDGE, "severity": severity, "method": "statistical"}
+    count = worker.find(SeriesKey.of_tags("anomaly_alerts", tags, "anomalies_count"))
+    score = worker.find(SeriesKey.of_tags("anomaly_alerts", tags, "severity_score"))
+    assert count is not None
+    assert score is not None
+    assert worker.last(count).value == 1.0  # type: ignore[union-attr]
+    assert worker.last(score).value == {"low": 1.0, "medium": 2.0, "high": 3.0}[severity]  # type: ignore[union-attr]
+
+
+@pytest.mark.usefixtures("clock")
+async def test_what_the_user_calls_normal_is_no_anomaly(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path
+) -> None:
+    entry = await start(home, start_hub, tmp_path)
+    answer = await home.services.async_call(
+        "strata", "mark_normal", {"entity_id": FRIDGE}, blocking=True, return_response=True
+    )
+    assert answer["normal"] is True
+    await home.async_block_till_done()
+    assert home.states.get("sensor.strata_open_anomalies").state == "0"  # type: ignore[union-attr]
+    assert home.states.get("binary_sensor.strata_power_anomaly").state == "off"  # type: ignore[union-attr]
+
+    await home.config_entries.async_reload(entry.entry_id)
+    await entry.runtime_data.anomalies.async_refresh()
+    assert entry.runtime_data.anomalies.open == []
+
+    with pytest.raises(ServiceValidationError, match="not watched"):
+        await home.services.async_call("strata", "mark_normal", {"entity_id": "sensor.other"}, blocking=True)
+
+
+@pytest.mark.usefixtures("clock")
+async def test_a_scan_by_hand_answers_with_evidence_and_tells_nobody(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path
+) -> None:
+    await start(home, start_hub, tmp_path)
+    told = async_capture_events(home, EVENT_ANOMALY)
+    answer = await home.services.async_call(
+        "strata",
+        "scan_anomalies",
+        {"entities": [FRIDGE, CELLAR], "lookback_hours": 12},
+        blocking=True,
+        return_response=True,
+    )
+    fridge, cellar = answer["entities"]
+    assert cellar["episodes"] == []
+    [episode] = fridge["episodes"]
+    assert episode["evidence"][0]["unit"] == "W"
+    assert answer["anomalies_count"] == 1
+    assert not told
+    with pytest.raises(ServiceValidationError, match="cannot be watched"):
+        await home.services.async_call(
+            "strata", "scan_anomalies", {"entities": ["sensor.unheard_of"]}, blocking=True, return_response=True
+        )
+
+
+@pytest.mark.usefixtures("clock")
+async def test_the_digest_is_a_page_with_a_chart(home: HomeAssistant, start_hub: StartHub, tmp_path: Path) -> None:
+    await start(home, start_hub, tmp_path)
+    answer = await home.services.async_call("strata", "anomaly_report", {}, blocking=True, return_response=True)
+    page = (tmp_path / "strata" / "reports" / "anomalies-2026-11-21.html").read_text(encoding="utf-8")
+    assert answer["html"] == page
+    assert [finding["entity_id"] for finding in answer["findings"]] == [FRIDGE]
+    assert page.count("<svg") == 1
+    assert "Fridge" in page
+    assert "3 watched entities" in answer["summary"]
+
+
+async def test_nothing_is_told_of_the_first_days(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path, clock: FrozenDateTimeFactory
+) -> None:
+    told = async_capture_events(home, EVENT_ANOMALY)
+    await home.async_add_executor_job(
+        lambda: lived(tmp_path, NOW, {FRIDGE: ("power", "W", steady(80, 20, fault=800))}, days=5)
+    )
+    given_states(home)
+    entry = await start_hub()
+    await entry.runtime_data.anomalies.async_refresh()
+    assert entry.runtime_data.anomalies.watched[FRIDGE].status == "learning"
+    assert not told
+
+
+async def test_a_value_beyond_all_bounds_is_looked_at_at_once(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path, clock: FrozenDateTimeFactory
+) -> None:
+    await home.async_add_executor_job(lambda: lived(tmp_path, NOW, {FRIDGE: ("power", "W", steady(80, 20))}))
+    given_states(home)
+    entry = await start_hub()
+    anomalies, worker = entry.runtime_data.anomalies, entry.runtime_data.worker
+    await anomalies.async_refresh()
+    told = async_capture_events(home, EVENT_ANOMALY)
+
+    clock.move_to(NOW + timedelta(minutes=5))
+    home.states.async_set(FRIDGE, "2000", {"device_class": "power", "unit_of_measurement": "W"})
+    await home.async_block_till_done()
+    clock.move_to(NOW + timedelta(minutes=25))
+    home.states.async_set(FRIDGE, "2001", {"device_class": "power", "unit_of_measurement": "W"})
+    await home.async_block_till_done()
+    await worker.flush()
+    await anomalies.async_refresh()
+    await home.async_block_till_done()
+
+    [event] = told
+    assert event.data["entity_id"] == FRIDGE
+
+
+@pytest.mark.usefixtures("clock")
+async def test_paused_entities_are_left_alone(home: HomeAssistant, start_hub: StartHub, tmp_path: Path) -> None:
+    told = async_capture_events(home, EVENT_ANOMALY)
+    entry = await start(home, start_hub, tmp_path, analysis={"paused": [FRIDGE]})
+    assert entry.runtime_data.anomalies.watched[FRIDGE].status == "paused"
+    assert not told
+
+
+@pytest.mark.usefixtures("clock")
+async def test_off_means_that_nothing_is_watched(home: HomeAssistant, start_hub: StartHub, tmp_path: Path) -> None:
+    told = async_capture_events(home, EVENT_ANOMALY)
+    entry = await start(home, start_hub, tmp_path, analysis={"sensitivity": "off"})
+    assert entry.runtime_data.anomalies.watched == {}
+    assert not told
+
+
+async def test_a_door_in_quiet_hours_is_told_while_nobody_is_home(
+    home: HomeAssistant, start_hub: StartHub, clock: FrozenDateTimeFactory
+) -> None:
+    told = async_capture_events(home, EVENT_ANOMALY)
+    given_states(home)
+    home.states.async_set("person.ann", "not_home")
+    entry = await start_hub(analysis={"quiet_entities": [DOOR]})
+    await entry.runtime_data.worker.flush()
+    await entry.runtime_data.anomalies.async_refresh()
+
+    async def opens(moment: datetime) -> None:
+        clock.move_to(moment)
+        home.states.async_set(DOOR, "on", {"device_class": "door"})
+        await home.async_block_till_done()
+        home.states.async_set(DOOR, "off", {"device_class": "door"})
+        await home.async_block_till_done()
+
+    await opens(datetime(2026, 11, 21, 13, tzinfo=UTC))
+    assert not told
+    await opens(datetime(2026, 11, 21, 22, 30, tzinfo=UTC))  # 23:30 in Berlin.
+    [event] = told
+    assert (event.data["kind"], event.data["severity"]) == ("quiet_hours", "high")
+
+    home.states.async_set("person.ann", "home")
+    await opens(datetime(2026, 11, 22, 4, 30, tzinfo=UTC))
+    assert len(told) == 1
+
+
+@pytest.mark.usefixtures("clock")
+async def test_the_options_page_refuses_what_cannot_be_watched(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path
+) -> None:
+    entry = await start(home, start_hub, tmp_path)
+    home.states.async_set("sensor.mode", "idle")
+    await entry.runtime_data.worker.flush()
+    form = await open_page(home, entry, "analysis")
+    quiet = {"quiet_from": "22:00:00", "quiet_until": "05:00:00", "quiet_only_away": False}
+    chosen = {"sensitivity": "high", "method": "statistical", "entities": ["sensor.mode"], "quiet_hours": quiet}
+    refused = await home.config_entries.options.async_configure(form["flow_id"], chosen)
+    assert refused["errors"] == {"entities": "entity_not_watchable"}
+
+    saved = await home.config_entries.options.async_configure(form["flow_id"], {**chosen, "entities": [FRIDGE]})
+    await home.async_block_till_done()
+    assert saved["data"]["analysis"]["entities"] == [FRIDGE]
+    assert [*entry.runtime_data.anomalies.watched] == [FRIDGE]
+    assert entry.runtime_data.anomalies.options.is_quiet(time(23))
