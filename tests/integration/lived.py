@@ -46,8 +46,8 @@ def lived(
             for time in times
             for entity_id, (_, _, value) in entities.items()
         ]
-        store.write(rows, heartbeat=end)
         clock[0] = end
+        store.write(rows, heartbeat=end)
         store.roll_up(end)
 
 

@@ -189,8 +189,13 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
             if each.status != PAUSED and each.target.series.id is not None:
                 sensitivity = self.options.sensitivity
                 found.append(await async_scan(self.hass, self.worker, each, until, sensitivity, newest=newest))
-        alerts = [Alert(one.watched.target, episode, time) for one in found for episode, time in one.alerts]
-        await self._conclude([one.watched for one in found], alerts, now)
+        # Of an episode that grew worse within one look the last alert says it all.
+        newest = {
+            (one.watched.target.entity_id, episode.key): Alert(one.watched.target, episode, time)
+            for one in found
+            for episode, time in one.alerts
+        }
+        await self._conclude([one.watched for one in found], [*newest.values()], now)
 
     async def _conclude(self, watched: list[Watched], alerts: list[Alert], now: Micros) -> None:
         told = self._teller.tell(alerts, now, self.worker.timezone)
