@@ -9,6 +9,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.strata.anomalies.event_entity import EVENT_ANOMALY
 from custom_components.strata.core.model import SeriesKey
@@ -277,3 +278,29 @@ async def test_the_options_page_refuses_what_cannot_be_watched(
     assert saved["data"]["analysis"]["entities"] == [FRIDGE]
     assert [*entry.runtime_data.anomalies.watched] == [FRIDGE]
     assert entry.runtime_data.anomalies.options.is_quiet(time(23))
+
+
+@pytest.mark.usefixtures("clock")
+async def test_the_api_answers_episodes_and_follows_them(
+    home: HomeAssistant,
+    start_hub: StartHub,
+    tmp_path: Path,
+    hass_client: ClientSessionGenerator,
+    hass_ws_client: WebSocketGenerator,
+) -> None:
+    await start(home, start_hub, tmp_path)
+    client = await hass_client()
+    answer = await (await client.get("/api/strata/v2/insights/anomalies?lookback_hours=1")).json()
+    assert answer["anomalies_count"] == 1
+    [found] = answer["anomalies"]
+    assert (found["entity_id"], found["normal"]) == (FRIDGE, False)
+    assert found["evidence"][0]["channel"]
+    assert answer["watched"][CELLAR]["status"] == "watching"
+    assert (await client.get("/api/strata/v2/insights/anomalies?lookback_hours=x")).status == 400
+
+    socket = await hass_ws_client()
+    await socket.send_json_auto_id({"type": "strata/anomalies", "subscribe": True})
+    assert (await socket.receive_json())["success"]
+    assert (await socket.receive_json())["event"]["anomalies"][0]["normal"] is False
+    await home.services.async_call("strata", "mark_normal", {"entity_id": FRIDGE}, blocking=True)
+    assert (await socket.receive_json())["event"]["anomalies"][0]["normal"] is True

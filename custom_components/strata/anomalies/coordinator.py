@@ -6,10 +6,12 @@ from typing import Any, Final, override
 
 from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.event import async_call_later, async_track_state_change_event
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
+from homeassistant.util.signal_type import SignalType
 
 from ..analysis.anomaly import mark_normal
 from ..analysis.anomaly.state import State
@@ -29,6 +31,8 @@ from .watched import LEARNING, PAUSED, Found, Watched, async_scan
 INTERVAL: Final = timedelta(minutes=5)
 FIRST_LOOK: Final = 60
 """Seconds after Home Assistant's start: it has enough to do before."""
+ANOMALIES_CHANGED: SignalType[()] = SignalType(f"{DOMAIN}.anomalies_changed")
+"""Sent when episodes or who is watched may have changed."""
 _TELLER: Final = ""
 """Where among the entities' states it is kept what was told."""
 
@@ -85,7 +89,7 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
         self._teller = Teller.from_json(self._states.pop(_TELLER, None))
         self._choose()
         # Looking goes on whether or not anybody has enabled an entity.
-        self._unsubscribe.append(self.async_add_listener(lambda: None))
+        self._unsubscribe.append(self.async_add_listener(self._announce))
         self._unsubscribe.append(async_at_started(self.hass, self._look_later))
 
     async def async_stop(self) -> None:
@@ -109,6 +113,10 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
         """Hear of what goes out, on the event loop."""
         self._listeners_to_told.append(listener)
         return lambda: self._listeners_to_told.remove(listener)
+
+    @callback
+    def _announce(self) -> None:
+        async_dispatcher_send(self.hass, ANOMALIES_CHANGED)
 
     @callback
     def _look_later(self, _hass: HomeAssistant) -> None:
@@ -190,12 +198,12 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
                 sensitivity = self.options.sensitivity
                 found.append(await async_scan(self.hass, self.worker, each, until, sensitivity, newest=newest))
         # Of an episode that grew worse within one look the last alert says it all.
-        newest = {
+        latest = {
             (one.watched.target.entity_id, episode.key): Alert(one.watched.target, episode, time)
             for one in found
             for episode, time in one.alerts
         }
-        await self._conclude([one.watched for one in found], [*newest.values()], now)
+        await self._conclude([one.watched for one in found], [*latest.values()], now)
 
     async def _conclude(self, watched: list[Watched], alerts: list[Alert], now: Micros) -> None:
         told = self._teller.tell(alerts, now, self.worker.timezone)

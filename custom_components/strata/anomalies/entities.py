@@ -1,7 +1,7 @@
 """What is shown of anomalies: how many episodes go on, in which kinds of devices, and who is watched."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, override
 
 from homeassistant.components.binary_sensor import BinarySensorEntity
@@ -12,7 +12,7 @@ from homeassistant.core import callback
 from homeassistant.helpers.typing import StateType
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from ..analysis.base import Episode, Severity
+from ..analysis.base import Episode, Evidence, Severity
 from ..analysis.watching import WATCHABLE
 from ..core.model import from_micros
 from ..entity import hub_device_info
@@ -37,6 +37,19 @@ def shown(watched: Watched, episode: Episode) -> dict[str, Any]:
         "text": episode.text,
         "normal": episode.normal,
     }
+
+
+def with_evidence(watched: Watched, episode: Episode) -> dict[str, Any]:
+    """Return an episode with every reason for it."""
+    return {
+        **shown(watched, episode),
+        "peak": from_micros(episode.peak).isoformat(),
+        "evidence": [_reason(each) for each in episode.evidence],
+    }
+
+
+def _reason(evidence: Evidence) -> dict[str, Any]:
+    return {**asdict(evidence), "time": from_micros(evidence.time).isoformat()}
 
 
 @dataclass(frozen=True, kw_only=True)

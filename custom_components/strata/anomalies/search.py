@@ -1,7 +1,6 @@
 """One search over chosen entities, by any method, from scratch: nothing is remembered and nobody is told."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -10,11 +9,11 @@ from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
 from ..analysis.anomaly import scan
-from ..analysis.base import Episode, Evidence
+from ..analysis.base import Episode
 from ..analysis.watching import Target
-from ..core.model import MICROS_PER_SECOND, Micros, from_micros, to_micros
+from ..core.model import MICROS_PER_SECOND, Micros, to_micros
 from ..store.worker import StoreWorker
-from .entities import shown
+from .entities import with_evidence
 from .watched import Watched, async_read
 
 
@@ -63,16 +62,3 @@ async def async_search(
 
 def _touches(episode: Episode, since: Micros) -> bool:
     return episode.end is None or episode.end > since
-
-
-def with_evidence(watched: Watched, episode: Episode) -> dict[str, Any]:
-    """Return an episode with every reason for it."""
-    return {
-        **shown(watched, episode),
-        "peak": from_micros(episode.peak).isoformat(),
-        "evidence": [_reason(each) for each in episode.evidence],
-    }
-
-
-def _reason(evidence: Evidence) -> dict[str, Any]:
-    return {**asdict(evidence), "time": from_micros(evidence.time).isoformat()}

@@ -5,10 +5,10 @@ from homeassistant.core import HomeAssistant, callback
 
 from ..http import StrataView
 from ..websocket import Command
-from . import external
+from . import external, insights
 
-VIEWS: tuple[type[StrataView], ...] = (*external.VIEWS,)
-COMMANDS: tuple[Command, ...] = (*external.COMMANDS,)
+VIEWS: tuple[type[StrataView], ...] = (*external.VIEWS, *insights.VIEWS)
+COMMANDS: tuple[Command, ...] = (*external.COMMANDS, *insights.COMMANDS)
 
 
 @callback
