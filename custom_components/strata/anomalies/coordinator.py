@@ -13,7 +13,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 from homeassistant.util.signal_type import SignalType
 
-from ..analysis.anomaly import mark_normal
+from ..analysis.anomaly import KINDS, mark_normal
 from ..analysis.anomaly.state import State
 from ..analysis.base import Episode
 from ..analysis.watching import Target, choose
@@ -135,7 +135,8 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
             targets: list[Target] = []
         else:
             chosen = [*self.options.entities, *self._labelled(entities)]
-            targets = choose(self.worker.all_series(), entities, chosen=chosen)
+            found = choose(self.worker.all_series(), entities, chosen=chosen)
+            targets = [target for target in found if target.kind in KINDS]
         before = self.watched
         self.watched = {target.entity_id: self._take_up(target, before.get(target.entity_id)) for target in targets}
         for watched in self.watched.values():
@@ -194,9 +195,16 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
         """Scan entities one after the other, keep what was found, and tell."""
         found: list[Found] = []
         for each in watched:
-            if each.status != PAUSED and each.target.series.id is not None:
+            if each.status == PAUSED:
+                continue
+            try:
                 sensitivity = self.options.sensitivity
                 found.append(await async_scan(self.hass, self.worker, each, until, sensitivity, newest=newest))
+            except StoreError:
+                raise
+            except Exception:  # noqa: BLE001 - see below
+                # One series that cannot be read as expected must not keep the others from being watched.
+                LOGGER.exception("%s could not be scanned for anomalies", each.target.entity_id)
         # Of an episode that grew worse within one look the last alert says it all.
         latest = {
             (one.watched.target.entity_id, episode.key): Alert(one.watched.target, episode, time)
