@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..core.model import Kind
+from ..store.answers import count_field, energy_field
 
 SCHEMA_VERSION = 1
 METADATA_KEY = b"strata"
@@ -44,7 +45,7 @@ BUCKET_COLUMNS: Mapping[str, ColumnType] = {
     "start": ColumnType("time", "UTC"),
     "end": ColumnType("time", "UTC"),
     "offset_seconds": ColumnType("int32", "s"),
-    "total_samples": ColumnType("int64"),
+    "samples": ColumnType("int64"),
     "covered_seconds": ColumnType("double", "s"),
     "avg_value": ColumnType("double", OF_VALUE),
     "min_value": ColumnType("double", OF_VALUE),
@@ -63,6 +64,7 @@ BUCKET_COLUMNS: Mapping[str, ColumnType] = {
     "state": ColumnType("string"),
     "state_seconds": ColumnType("double", "s"),
 }
+"""Roll-ups of any tier; in a file the samples and the energy are called as answers of its tier call them."""
 RAW_COLUMNS: Mapping[str, ColumnType] = {
     **SERIES_COLUMNS,
     "time": ColumnType("time", "UTC"),
@@ -73,7 +75,7 @@ RAW_COLUMNS: Mapping[str, ColumnType] = {
 
 STORED_AS: Mapping[Kind, Mapping[str, str]] = {
     Kind.MEASUREMENT: {
-        "n": "total_samples",
+        "n": "samples",
         "covered": "covered_seconds",
         "integral": "integral",
         "sum": "sum_value",
@@ -83,7 +85,7 @@ STORED_AS: Mapping[Kind, Mapping[str, str]] = {
         "last": "last_value",
     },
     Kind.METER: {
-        "n": "total_samples",
+        "n": "samples",
         "covered": "covered_seconds",
         "increase": "increase",
         "resets": "resets",
@@ -91,7 +93,7 @@ STORED_AS: Mapping[Kind, Mapping[str, str]] = {
         "last": "last_value",
     },
     Kind.ON_OFF: {
-        "n": "total_samples",
+        "n": "samples",
         "covered": "covered_seconds",
         "on": "on_seconds",
         "transitions": "transitions",
@@ -99,7 +101,7 @@ STORED_AS: Mapping[Kind, Mapping[str, str]] = {
         "last": "last_value",
     },
     Kind.TEXT: {
-        "n": "total_samples",
+        "n": "samples",
         "covered": "covered_seconds",
         "transitions": "transitions",
         "first": "first_state",
@@ -110,3 +112,9 @@ STORED_AS: Mapping[Kind, Mapping[str, str]] = {
 IN_MICROSECONDS = frozenset({"covered", "on"})
 """Roll-up columns in whole microseconds. In files they are seconds; a day has so few microseconds that a double holds
 their millionth exactly enough to give the very same number back."""
+
+
+def columns_of(tier: str) -> dict[str, ColumnType]:
+    """Return the columns of a file of a tier's roll-ups, by the names they have in it."""
+    called = {"samples": count_field(tier), "energy": energy_field(tier)}
+    return {called.get(name, name): column for name, column in BUCKET_COLUMNS.items()}

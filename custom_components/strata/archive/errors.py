@@ -34,7 +34,8 @@ class Problem(StrEnum):
 class TargetError(ArchiveError):
     """A target could not be used; `problem` says why, the message what it said."""
 
-    def __init__(self, problem: Problem, message: str) -> None:
-        """Keep the kind of problem."""
+    def __init__(self, problem: Problem, message: str, code: str = "") -> None:
+        """Keep the kind of problem, and the code the target gave for it."""
         super().__init__(message)
         self.problem = problem
+        self.code = code

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..core.model import Kind, Series, TimeRange
 from ..core.rollup import NO_STATE, Rollup
-from .columns import BUCKET_COLUMNS, METADATA_KEY, RAW_COLUMNS, SCHEMA_VERSION, SORTED_BY, ColumnType
+from .columns import BUCKET_COLUMNS, METADATA_KEY, RAW_COLUMNS, SCHEMA_VERSION, SORTED_BY, ColumnType, columns_of
 from .errors import ArchiveError, FileDamaged, FileTooNew
 from .tables import (
     RawColumns,
@@ -89,7 +89,7 @@ def write(
     ordered = sorted((part for part in parts if len(part[1])), key=sort_key)
     return _proven(
         Path(path),
-        BUCKET_COLUMNS,
+        columns_of(tier),
         (bucket_table(some) for some in _batches(ordered, _bucket_weight)),
         lambda found: _same_buckets(ordered, found),
         _Form(tier, timezone, compression),
@@ -244,7 +244,7 @@ def _write(draft: Path, columns: Mapping[str, ColumnType], tables: Iterable[pa.T
     # Without Arrow's own schema in the file, every engine sees the same plain types.
     with pq.ParquetWriter(draft, schema, compression=form.compression, store_schema=False) as writer:
         for table in tables:
-            writer.write_table(table)
+            writer.write_table(table.rename_columns(list(columns)))
             rows += len(table)
         writer.add_key_value_metadata(form.metadata(columns))
     return rows
@@ -334,12 +334,13 @@ def _same_rows(parts: Sequence[SeriesRows], path: Path) -> bool:
     found = read_raw(path)
     for series, rows in parts:
         there = next(found, None)
-        if there is None or not (_same_series(series, there[0]) and _equal_rows(rows, there[1])):
+        if there is None or not (_same_series(series, there[0]) and same_rows(rows, there[1])):
             return False
     return next(found, None) is None
 
 
-def _equal_rows(one: RawColumns, other: RawColumns) -> bool:
+def same_rows(one: RawColumns, other: RawColumns) -> bool:
+    """Tell whether two say exactly the same rows."""
     numbers = all(_equal(one[at], other[at]) for at in (0, 1, 3))
     return numbers and list(one[2]) == list(other[2])
 
@@ -376,11 +377,12 @@ def _series_tables(
     import pyarrow as pa
 
     with _opened(path) as file:
-        _description(file)
-        schema = schema_of(columns)
+        tier = _description(file)["tier"]
+        called = list(columns if tier == RAW else columns_of(tier))
         for number in range(file.num_row_groups):
-            table = pa.Table.from_batches(file.iter_batches(_ROWS_AT_ONCE, [number], list(columns)), file.schema_arrow)
-            for series, kind, part in split(table.select(schema.names).cast(schema)):
+            table = pa.Table.from_batches(file.iter_batches(_ROWS_AT_ONCE, [number], called), file.schema_arrow)
+            table = table.select(called).rename_columns(list(columns)).cast(schema_of(columns))
+            for series, kind, part in split(table):
                 if entities is None or series.labels.get("entity_id") in entities:
                     yield series, kind, part
 

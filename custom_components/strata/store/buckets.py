@@ -189,6 +189,27 @@ def replace(
     return count
 
 
+def remove(
+    connection: sqlite3.Connection, tier: Tier, timezone: str, when: TimeRange, stay: frozenset[int] = frozenset()
+) -> int:
+    """Delete the buckets that start in `when`, but for the series in `stay`; return their count.
+
+    The change feed is not told: what followers have is still true.
+    """
+    count = 0
+    for (series, kind), places in _present(connection, tier, when).items():
+        if series in stay:
+            continue
+        for number in places:
+            key = chunk_key(number, series, kind)
+            (before,) = connection.execute(f"SELECT rows FROM {tier.table} WHERE key = ?", (key,)).fetchone()
+            kept, gone = _outside(connection, tier, key, when)
+            if gone:
+                count += before - len(kept)
+                _write_chunk(connection, tier, timezone, key, [kept])
+    return count
+
+
 def _write_chunk(connection: sqlite3.Connection, tier: Tier, timezone: str, key: int, parts: Sequence[Rollup]) -> None:
     """Write one chunk's buckets, or delete the chunk where there are none left."""
     parts = [part for part in parts if len(part)]

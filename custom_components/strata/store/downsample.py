@@ -21,6 +21,7 @@ from .keys import MAX_SERIES, key_range, key_series
 from .late import Settle
 from .operations import Operation
 from .proof import buckets_differ, rows_differ
+from .release import forget, released
 from .roll_up import RollUp, load_carries, save_carries
 from .tiers import DAILY, DAY, FIVE_MINUTE, HOURLY, RAW, Keeps, Tier
 from .timeline import Carry
@@ -58,6 +59,9 @@ class _Tally:
 
 class Downsample(StoreJob):
     """Runs one step of the ladder, a portion at a time: `begin`, then `step` until it returns False, then `end`."""
+
+    archived_only = False
+    """Whether raw rows go only when they are in a proven file of the archive."""
 
     def run(self, tier: str, now: Micros, keeps: Keeps, *, dry_run: bool = False) -> DownsampleReport:
         """Run a step from its beginning to its end; see `begin`."""
@@ -128,6 +132,11 @@ class Downsample(StoreJob):
             )
             if key_series(key) in portion.series
         }
+        if self.archived_only and source.name == RAW:
+            # A series with an hour that is in no file yet stays as a whole, and late rows are still welcome to it.
+            free = set(released(self._connection, weights))
+            portion = Portion(when, portion.series - {key_series(key) for key in weights if key not in free})
+            weights = {key: weight for key, weight in weights.items() if key_series(key) in portion.series}
         refused = set() if self._dry_run else self._unproven(portion, tally)
         gone = [key for key in weights if key_series(key) not in refused]
         tally.source_rows += sum(weights[key][0] for key in gone)
@@ -144,6 +153,8 @@ class Downsample(StoreJob):
                 f"DELETE FROM {source.table} WHERE key = ?",
                 [(key,) for key in gone],
             )
+            if source.name == RAW:
+                forget(self._connection, gone)
 
     def _leave_raw(self, portion: Portion) -> None:
         """Keep what is known of each series where its raw rows now begin."""

@@ -1,13 +1,14 @@
 """What is done with a store's file beside writing rows: maintenance, retention, and notes of its followers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 import sqlite3
 from typing import Any
 
 from ..core.model import Micros, Series, TimeRange
-from . import anomalies, backlog, details, feed, forecasts, health, late, operations, roll_up
+from ..core.rollup import Rollup
+from . import anomalies, backlog, details, feed, forecasts, health, late, operations, roll_up, words
 from .base import CompactReport, Cursor, DownsampleReport, RollUpReport, StoreError
 from .catalog import Dictionaries
 from .compact import compact
@@ -59,6 +60,8 @@ class StoreMaintenance(ABC):
     path: Path
     timezone: str
     ladder: Ladder
+    archived_only = False
+    """Whether raw rows are deleted only when they are in a proven file of the archive."""
     _by_id: Mapping[int, Series]
     _dictionaries: Dictionaries
 
@@ -123,6 +126,7 @@ class StoreMaintenance(ABC):
         with in_store_words(self.path):
             compact(self._connection)
             work = Downsample(self._connection, self.ladder, self.timezone, self._by_id)
+            work.archived_only = self.archived_only
             work.begin(tier, moment, keeps or {}, dry_run=dry_run)
         return LadderRun(self, work)
 
@@ -151,6 +155,22 @@ class StoreMaintenance(ABC):
             return dict(
                 self._connection.execute("SELECT tier, MAX(finished) FROM ladder_step GROUP BY tier").fetchall()
             )
+
+    def transact[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on the open file as one transaction: all of it or nothing."""
+        with in_store_words(self.path), transaction(self._connection):
+            return work(self._connection)
+
+    def put_buckets(self, tier: str, given: Sequence[tuple[Series, Rollup]]) -> int:
+        """Store buckets that come from elsewhere, text buckets in words; return how many were not there before.
+
+        Where a bucket is there already, the one that knows more stays. The series have to be saved.
+        """
+        try:
+            return self.transact(lambda c: words.put(c, self.ladder[tier], self.timezone, self._dictionaries, given))
+        except BaseException:
+            self._dictionaries.forget()
+            raise
 
     def record_operation(self, operation: Operation) -> None:
         """Keep in the journal what was done to the history."""

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from custom_components.strata.archive import parquet
-from custom_components.strata.archive.columns import BUCKET_COLUMNS, METADATA_KEY
+from custom_components.strata.archive.columns import METADATA_KEY, columns_of
 from custom_components.strata.archive.errors import ArchiveError, FileDamaged, FileTooNew
 from custom_components.strata.archive.parquet import describe, read, read_raw, same_buckets, sha256_of, write, write_raw
 from custom_components.strata.core.model import Kind, TimeRange
@@ -59,7 +59,7 @@ def test_a_hand_made_day_says_what_happened(path: Path) -> None:
     write(path, [(series("power", Kind.MEASUREMENT), power), (series("mode", Kind.TEXT), mode)])
     rows = duckdb.sql(
         'SELECT entity_id, date, epoch_us(start), epoch_us("end"), offset_seconds, total_samples, covered_seconds,'
-        f" avg_value, energy, state, state_seconds FROM '{path}' ORDER BY entity_id, state NULLS FIRST"
+        f" avg_value, daily_energy, state, state_seconds FROM '{path}' ORDER BY entity_id, state NULLS FIRST"
     ).fetchall()
     date = datetime(2026, 10, 25, tzinfo=UTC).date()
     when = (date, start, end, 7200)
@@ -74,13 +74,13 @@ def test_a_hand_made_day_says_what_happened(path: Path) -> None:
 def test_the_file_is_flat_typed_sorted_and_described(path: Path) -> None:
     write(path, month(2), timezone="Europe/Berlin")
     schema = pq.read_schema(path)
-    assert schema.names == list(BUCKET_COLUMNS)
+    assert schema.names == list(columns_of("daily"))
     assert not [field.name for field in schema if pa.types.is_nested(field.type) or pa.types.is_dictionary(field.type)]
     assert schema.field("start").type == pa.timestamp("us", tz="UTC")
     assert schema.field("date").type == pa.date32()
     said = json.loads(schema.metadata[METADATA_KEY])
     assert (said["schema"], said["tier"], said["timezone"]) == (1, "daily", "Europe/Berlin")
-    assert said["units"]["energy"] == "kWh"
+    assert said["units"]["daily_energy"] == "kWh"
     assert said["units"]["covered_seconds"] == "s"
     assert {"gzip"} == {
         pq.ParquetFile(path).metadata.row_group(0).column(at).compression.lower() for at in range(len(schema.names))
@@ -90,6 +90,13 @@ def test_the_file_is_flat_typed_sorted_and_described(path: Path) -> None:
         tuple(row.values()) for row in table.select(["measurement", "identity", "field", "kind", "start"]).to_pylist()
     ]
     assert keys == sorted(keys)
+
+
+def test_hours_are_called_as_answers_call_them(path: Path) -> None:
+    parts = month(2)
+    write(path, parts, tier="hourly")
+    assert {"sample_count", "total_energy"} <= {*pq.read_schema(path).names}
+    assert all(same_buckets(rolled, {a.key: b for a, b in read(path)}[one.key]) for one, rolled in parts)
 
 
 def test_a_data_set_of_months_is_one_table(tmp_path: Path) -> None:

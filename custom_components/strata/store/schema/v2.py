@@ -60,10 +60,27 @@ _VIEWS = (
 )
 _ANOMALIES = ("CREATE TABLE anomaly (entity TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID",)
 
+_ARCHIVE = (
+    # period: the first day of the month (daily) or the day (raw); digest: of the local rows the file was made of;
+    # settled: of the local rows that were left when the file had taken over, NULL before that.
+    """CREATE TABLE archive_file (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, content TEXT NOT NULL, period TEXT NOT NULL, revision INTEGER NOT NULL,
+        key TEXT NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, rows INTEGER NOT NULL,
+        bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, digest TEXT NOT NULL, created INTEGER NOT NULL, settled TEXT,
+        UNIQUE (content, period, revision))""",
+    """CREATE TABLE archive_copy (
+        file INTEGER NOT NULL, target TEXT NOT NULL, state TEXT NOT NULL, verified INTEGER,
+        PRIMARY KEY (file, target)) WITHOUT ROWID""",
+    # Raw chunks that are in a proven file as they are, and so may go: their keys and the hashes of their blobs.
+    "CREATE TABLE archive_released (key INTEGER PRIMARY KEY, hash BLOB NOT NULL)",
+    "CREATE TABLE archive_hold (start INTEGER NOT NULL, stop INTEGER NOT NULL, until INTEGER NOT NULL)",
+)
+
 _TABLES: tuple[str, ...] = (
     *_OPERATIONS,
     *_RETENTION,
     *_VIEWS,
+    *_ARCHIVE,
     *_ANOMALIES,
 )
 

@@ -1,0 +1,413 @@
+"""Archiving: local rows → a proven file → every target, proven there → the manifest → and only then local rows go.
+
+Each arrow is done before the next begins, and what was done is in the manifest, so a process that dies at any instant
+is taken up by the next run: nothing is lost, nothing counted twice. All of it blocks: run it on a thread of its own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+import logging
+import sqlite3
+import time
+
+from ..core.model import MICROS_PER_SECOND, Micros, TimeRange
+from ..store import buckets
+from ..store.job import watermark
+from ..store.sqlite import SqliteStore
+from ..store.tiers import DAILY, RAW, Keeps
+from . import manifest
+from .content import Content, Days, Events, Parts
+from .errors import ArchiveError, FileDamaged, TargetError
+from .manifest import ArchiveFile
+from .parquet import Written, sha256_of
+from .vault import Vault
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Stopped(ArchiveError):
+    """The run was asked to end; the next one goes on."""
+
+
+@dataclass(slots=True)
+class ArchiveReport:
+    """One run: what was written, proven, deleted, and what went wrong."""
+
+    periods: list[str] = field(default_factory=list)
+    """Of which a file was written; of a dry run, of which one would be."""
+    files: list[str] = field(default_factory=list)
+    """Keys of new files."""
+    rows: int = 0
+    """Rows in new files."""
+    bytes: int = 0
+    """Bytes of new files."""
+    verified: int = 0
+    """Copies that were proven."""
+    rows_deleted: int = 0
+    bytes_freed: int = 0
+    seconds: float = 0.0
+    dry_run: bool = False
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the user wants of archives."""
+
+    compression: str = "gzip"
+    keep_years: float | None = None
+    """How long archives are kept; None for ever, until the user says otherwise."""
+    keeps: Keeps = field(default_factory=dict)
+    """How long series are kept that are kept otherwise than the ladder says."""
+
+
+class Archiver:
+    """Archives one store to the targets of a vault; all of them have to have a file before local rows go."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        now: Callable[[], Micros],
+        *,
+        wishes: Wishes | None = None,
+        go_on: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Take what to work with.
+
+        Args:
+            vault: the store and the targets.
+            now: the clock.
+            wishes: what the user wants.
+            go_on: asked between steps; where it answers False the run ends.
+        """
+        self._vault = vault
+        self._access = vault.access
+        self._now = now
+        self._wishes = wishes or Wishes()
+        self._go_on = go_on
+        self._names = tuple(vault.targets)
+
+    # What can be asked for
+
+    def run(self, *, dry_run: bool = False) -> ArchiveReport:
+        """Archive the months that are past the time days are kept, and let their days go."""
+        report, began = ArchiveReport(dry_run=dry_run), time.perf_counter()
+        if self._vault.targets:
+            until = self._access.write(lambda store: max(self._limits(store).values(), default=0))
+            self._periods(self._days(), until, report, delete=True)
+            if not dry_run:
+                self._complete(report)
+                self._expire(report)
+        report.seconds = time.perf_counter() - began
+        return report
+
+    def archive(self, when: TimeRange, *, only: str | None = None, dry_run: bool = False) -> ArchiveReport:
+        """Archive the finished months that `when` touches; nothing local goes.
+
+        Args:
+            when: the range.
+            only: the one target to archive to; all of them otherwise.
+            dry_run: only say what would be done.
+        """
+        report, began = ArchiveReport(dry_run=dry_run), time.perf_counter()
+        names = self._names
+        try:
+            self._names = names if only is None else (only,)
+            self._periods(self._days(), self._now(), report, delete=False, inside=when)
+        finally:
+            self._names = names
+        report.seconds = time.perf_counter() - began
+        return report
+
+    def archive_raw(self, *, dry_run: bool = False) -> ArchiveReport:
+        """Archive the single rows that the ladder is about to delete, and release them for it."""
+        report, began = ArchiveReport(dry_run=dry_run), time.perf_counter()
+        keep = self._access.write(self._shortest_raw)
+        if keep is not None and self._vault.targets:
+            self._periods(self._events(), self._now() - _micros(keep), report, delete=True)
+        report.seconds = time.perf_counter() - began
+        return report
+
+    def _shortest_raw(self, store: SqliteStore) -> timedelta | None:
+        """Bring all rows into chunks and return how long those are kept that go first; None where none goes."""
+        store.compact()
+        own = [keeps[RAW] for keeps in self._wishes.keeps.values() if RAW in keeps]
+        return min((keep for keep in (store.ladder[RAW].keep, *own) if keep is not None), default=None)
+
+    # Period by period
+
+    def _days(self) -> Days:
+        return self._access.write(lambda store: Days(store.ladder[DAILY], store.timezone))
+
+    def _events(self) -> Events:
+        return self._access.write(lambda store: Events(store.ladder[RAW], store.timezone))
+
+    def _periods[V](
+        self,
+        content: Content[V],
+        until: Micros,
+        report: ArchiveReport,
+        *,
+        delete: bool,
+        inside: TimeRange | None = None,
+    ) -> None:
+        self._vault.clear()
+        try:
+            done = until if content.name == RAW else min(until, self._rolled())
+            for period, when in self._access.read(lambda reader: [*content.periods(reader.connection, done)]):
+                if inside is not None and not when.overlaps(inside):
+                    continue
+                self._look_around()
+                try:
+                    self._period(content, period, when, report, delete=delete)
+                except ArchiveError as error:
+                    if isinstance(error, Stopped):
+                        raise
+                    _LOGGER.warning("%s was not archived, and stays: %s", period, error)
+                    report.problems.append(f"{period}: {error}")
+                finally:
+                    self._vault.clear()
+        except Stopped:
+            report.problems.append("the run was ended early; the next one goes on")
+
+    def _rolled(self) -> Micros:
+        return self._access.read(lambda reader: watermark(reader.connection, DAILY)) or 0
+
+    def _period[V](
+        self, content: Content[V], period: str, when: TimeRange, report: ArchiveReport, *, delete: bool
+    ) -> None:
+        digest = self._access.read(lambda reader: content.digest(reader.connection, when))
+        newest = self._access.read(lambda reader: manifest.newest(reader.connection, content.name, period))
+        if self._is_settled(content, newest, digest, when, delete=delete):
+            return
+        if report.dry_run:
+            if newest is None or newest.digest != digest:
+                report.periods.append(period)
+            return
+        file = self._file(content, period, when, digest, newest, report)
+        self._spread(file, report)
+        if delete:
+            self._let_go(content, file, when, report)
+
+    def _is_settled[V](
+        self, content: Content[V], newest: ArchiveFile | None, digest: str, when: TimeRange, *, delete: bool
+    ) -> bool:
+        """Tell whether what the store has of a period was left there on purpose when it was archived."""
+        if not delete or newest is None or newest.settled != digest:
+            return False
+        return content.name == DAILY and not self._has_more_to_delete(when)
+
+    def _has_more_to_delete(self, when: TimeRange) -> bool:
+        def look(store: SqliteStore) -> bool:
+            limits = self._limits(store)
+            found = store.transact(lambda connection: buckets.read_all(connection, store.ladder[DAILY], when))
+            return any(limits.get(number, 0) >= when.end for number, _ in found)
+
+        return self._access.write(look)
+
+    def _file[V](
+        self,
+        content: Content[V],
+        period: str,
+        when: TimeRange,
+        digest: str,
+        newest: ArchiveFile | None,
+        report: ArchiveReport,
+    ) -> ArchiveFile:
+        """Return the file that holds everything the store has of a period; write it where there is none."""
+        parts = self._access.read(lambda reader: content.local(reader, when))
+        known = self._access.read(lambda reader: manifest.revisions(reader.connection, content.name, period))
+        if newest is not None and newest.digest == digest and self._is_whole(newest):
+            return newest
+        base = self._base(content, known, digest)
+        if base is not None:
+            proven, archived = base
+            merged = content.merge(archived, parts)
+            if not content.adds(archived, merged):
+                return self._access.write(
+                    lambda store: store.transact(lambda c: manifest.made_of(c, proven.id, digest))
+                )
+            parts = merged
+            when = TimeRange(min(when.start, proven.start), max(when.end, proven.end))
+        written = content.write(self._vault.scratch / f"{period}.parquet", parts, self._wishes.compression)
+        file = self._announce(content, period, when, digest, newest, written)
+        report.periods.append(period)
+        report.files.append(file.key)
+        report.rows += written.rows
+        report.bytes += written.bytes
+        return file
+
+    def _is_whole(self, file: ArchiveFile) -> bool:
+        return self._access.read(lambda reader: manifest.has_whole_copy(reader.connection, file.id))
+
+    def _base[V](
+        self, content: Content[V], known: list[ArchiveFile], digest: str
+    ) -> tuple[ArchiveFile, Parts[V]] | None:
+        """Return the newest file of a period that can be read, to build on; None where the store has everything itself.
+
+        Raises:
+            FileDamaged: what the store let go of is in files that are all damaged.
+            ArchiveError: a target cannot be asked now.
+        """
+        for file in known:
+            try:
+                return file, content.load(self._vault.fetch(file))
+            except FileDamaged:
+                if file.digest == digest and not any(each.settled for each in known):
+                    return None
+                if file is known[-1]:
+                    raise
+        return None
+
+    def _announce[V](
+        self,
+        content: Content[V],
+        period: str,
+        when: TimeRange,
+        digest: str,
+        newest: ArchiveFile | None,
+        written: Written,
+    ) -> ArchiveFile:
+        """Give a file a revision whose key is free at every target, and write down that it is about to be sent.
+
+        A revision that was announced and never proven anywhere is taken over: what may be under its key is half of it.
+        """
+        unproven = newest is not None and not self._access.read(
+            lambda reader: manifest.was_proven(reader.connection, newest.id)
+        )
+        if newest is not None and unproven:
+            revision = newest.revision
+        else:
+            revision = 1 if newest is None else newest.revision + 1
+            while self._taken(manifest.key_of(content.name, period, revision)):
+                revision += 1
+        file = ArchiveFile(
+            id=0,
+            content=content.name,
+            period=period,
+            revision=revision,
+            key=manifest.key_of(content.name, period, revision),
+            start=when.start,
+            end=when.end,
+            rows=written.rows,
+            bytes=written.bytes,
+            sha256=written.sha256,
+            digest=digest,
+            created=self._now(),
+            settled=None,
+        )
+
+        instead = newest.id if newest is not None and unproven else None
+        return self._access.write(
+            lambda store: store.transact(lambda c: manifest.announce(c, file, self._vault.targets, instead))
+        )
+
+    def _taken(self, key: str) -> bool:
+        """Tell whether a target that can be asked holds something under a key that this manifest knows nothing of."""
+        for target in self._vault.targets.values():
+            try:
+                if target.stat(key) is not None:
+                    return True
+            except TargetError:
+                continue  # Asked again before anything is sent there.
+        return False
+
+    # Sending and proving
+
+    def _spread(self, file: ArchiveFile, report: ArchiveReport) -> None:
+        """Bring a file to every target that has no proven copy of it.
+
+        Raises:
+            ArchiveError: at least one has none even now; the others were served.
+        """
+        missing = self._access.read(lambda reader: manifest.missing(reader.connection, file.id, self._names))
+        if not missing:
+            return
+        path = self._vault.scratch / f"{file.period}.parquet"
+        if not (path.exists() and sha256_of(path) == file.sha256):
+            path = self._vault.fetch(file)
+        failed: list[str] = []
+        for name in missing:
+            self._look_around()
+            try:
+                self._vault.send(file, name, path)
+                report.verified += 1
+            except ArchiveError as error:
+                failed.append(str(error))
+        if failed:
+            raise ArchiveError("; ".join(failed))
+
+    # Letting go
+
+    def _let_go[V](self, content: Content[V], file: ArchiveFile, when: TimeRange, report: ArchiveReport) -> None:
+        """Let go of the local rows that a file stands for, in one transaction with the entry that says so.
+
+        What has changed since the file was made stays for the next run, which makes a revision of it.
+        """
+        now, targets = self._now(), self._vault.targets
+
+        def work(store: SqliteStore) -> tuple[int, int]:
+            stay = frozenset(number for number, limit in self._limits(store).items() if limit < when.end)
+
+            def let_go(connection: sqlite3.Connection) -> tuple[int, int]:
+                if content.digest(connection, when) != file.digest or manifest.missing(connection, file.id, targets):
+                    return 0, 0
+                if content.name == DAILY and manifest.held(connection, when, now):
+                    return 0, 0
+                deleted = content.let_go(connection, when, stay)
+                manifest.settle(connection, file.id, content.digest(connection, when))
+                return deleted
+
+            return store.transact(let_go)
+
+        rows, freed = self._access.write(work)
+        report.rows_deleted += rows
+        report.bytes_freed += freed
+
+    def _limits(self, store: SqliteStore) -> dict[int, Micros]:
+        """Return by series up to when its days are past their time; none are of a series that is kept for ever."""
+        keep, keeps = store.ladder[DAILY].keep, self._wishes.keeps
+        now = self._now()
+        limits = {}
+        for series in store.all_series():
+            number = series.id or 0
+            own = keeps.get(number, {}).get(DAILY, keep)
+            limits[number] = 0 if own is None else now - _micros(own)
+        return limits
+
+    # What is there already
+
+    def _complete(self, report: ArchiveReport) -> None:
+        """Bring older files to targets that came later, and anew to those whose copy turned out damaged."""
+        for name in (DAILY, RAW):
+            for file in self._vault.files(name):
+                try:
+                    self._look_around()
+                    self._vault.inspect(file)
+                    self._spread(file, report)
+                except Stopped:
+                    return
+                except ArchiveError as error:
+                    report.problems.append(f"{file.period}: {error}")
+        self._vault.clear()
+
+    def _expire(self, report: ArchiveReport) -> None:
+        """Delete archives that are older than the user wants them, everywhere and for good."""
+        if self._wishes.keep_years is None:
+            return
+        before = self._now() - _micros(timedelta(days=365.25 * self._wishes.keep_years))
+        for file in self._access.read(lambda reader: manifest.all_files(reader.connection)):
+            if file.end <= before:
+                try:
+                    self._vault.remove(file)
+                except ArchiveError as error:
+                    report.problems.append(f"{file.key}: {error}")
+
+    def _look_around(self) -> None:
+        if not self._go_on():
+            raise Stopped("the run was ended")
+
+
+def _micros(length: timedelta) -> Micros:
+    return int(length.total_seconds()) * MICROS_PER_SECOND

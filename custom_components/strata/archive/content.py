@@ -1,0 +1,246 @@
+"""What is archived: days by the month, and (if wanted) single rows by the day. One class for each."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+import hashlib
+from pathlib import Path
+import sqlite3
+from typing import Any, ClassVar, override
+
+import numpy as np
+
+from ..core.clock import DAY, day_range, local_date
+from ..core.model import Kind, Micros, Series, SeriesKey, TimeRange, from_micros
+from ..core.rollup import Rollup
+from ..store import buckets, rows
+from ..store.connection import snapshot
+from ..store.keys import key_period
+from ..store.reader import StoreReader
+from ..store.release import release
+from ..store.tiers import Tier
+from ..store.words import codes_in, in_words, merge_buckets
+from .parquet import DAILY, RAW, Written, read, read_raw, same_buckets, same_rows, write, write_raw
+from .tables import RawColumns
+
+type Parts[V] = dict[tuple[SeriesKey, Kind], tuple[Series, V]]
+"""What a file holds, by series and kind."""
+
+
+class Content[V](ABC):
+    """One kind of content: how it is cut into periods, read, written, merged and told apart."""
+
+    name: ClassVar[str]
+
+    def __init__(self, tier: Tier, timezone: str) -> None:
+        """Take the tier it comes from and the home's clock."""
+        self._tier = tier
+        self.timezone = timezone
+
+    @abstractmethod
+    def period_at(self, instant: Micros) -> tuple[str, TimeRange]:
+        """Return the period an instant belongs to, as the date of its first day, and its range."""
+
+    @abstractmethod
+    def local(self, reader: StoreReader, when: TimeRange) -> Parts[V]:
+        """Return what the store holds of a range."""
+
+    @abstractmethod
+    def digest(self, connection: sqlite3.Connection, when: TimeRange) -> str:
+        """Return what tells the store's rows of a range from any others."""
+
+    @abstractmethod
+    def write(self, path: Path, parts: Parts[V], compression: str) -> Written:
+        """Write a file and prove it."""
+
+    @abstractmethod
+    def load(self, path: Path) -> Parts[V]:
+        """Read a whole file."""
+
+    @abstractmethod
+    def merged(self, archived: V, local: V) -> V:
+        """Return what both say of one series; where they disagree, the one that knows more."""
+
+    @abstractmethod
+    def same(self, one: V, other: V) -> bool:
+        """Tell whether two say exactly the same."""
+
+    @abstractmethod
+    def let_go(self, connection: sqlite3.Connection, when: TimeRange, stay: frozenset[int]) -> tuple[int, int]:
+        """Delete local rows that a proven file stands for, or let the ladder do so; return rows and bytes deleted.
+
+        Call it in the transaction that checks that the file stands for them.
+        """
+
+    def periods(self, connection: sqlite3.Connection, until: Micros) -> Iterator[tuple[str, TimeRange]]:
+        """Yield the periods that end at `until` or before and have rows, oldest first."""
+        begin = self.oldest(connection)
+        while begin is not None:
+            period, when = self.period_at(begin)
+            if when.end > until:
+                return
+            yield period, when
+            begin = self.oldest(connection, when.end)
+
+    def oldest(self, connection: sqlite3.Connection, since: Micros = 0) -> Micros | None:
+        """Return when the oldest row from `since` on may begin, None where there are none."""
+        first = connection.execute(
+            f"SELECT MIN(key) FROM {self._tier.table} WHERE key >= ?", (since // self._tier.span << 24,)
+        ).fetchone()[0]
+        return None if first is None else max(since, key_period(first) * self._tier.span)
+
+    def merge(self, archived: Parts[V], local: Parts[V]) -> Parts[V]:
+        """Return an archived file's parts with what the store holds besides."""
+        merged = dict(archived)
+        for key, (series, here) in local.items():
+            known = archived.get(key)
+            merged[key] = (series, here if known is None else self.merged(known[1], here))
+        return merged
+
+    def adds(self, archived: Parts[V], merged: Parts[V]) -> bool:
+        """Tell whether merged parts say anything that the archived ones do not."""
+        if archived.keys() != merged.keys():
+            return True
+        return not all(self.same(archived[key][1], there) for key, (_, there) in merged.items())
+
+
+class Days(Content[Rollup]):
+    """Days, a file for each local month."""
+
+    name = DAILY
+
+    @override
+    def period_at(self, instant: Micros) -> tuple[str, TimeRange]:
+        first = local_date(self.timezone, instant).replace(day=1)
+        following = (first + timedelta(days=32)).replace(day=1)
+        span = TimeRange(day_range(self.timezone, first).start, day_range(self.timezone, following).start)
+        return first.isoformat(), span
+
+    @override
+    def oldest(self, connection: sqlite3.Connection, since: Micros = 0) -> Micros | None:
+        # A chunk reaches over the end of a month, so what is in it has to be looked at.
+        while (begin := super().oldest(connection, since)) is not None:
+            chunk = TimeRange(begin, (begin // self._tier.span + 1) * self._tier.span)
+            found = buckets.read_all(connection, self._tier, chunk)
+            if found:
+                return min(int(rolled.starts[0]) for rolled in found.values())
+            since = chunk.end
+        return None
+
+    @override
+    def local(self, reader: StoreReader, when: TimeRange) -> Parts[Rollup]:
+        with snapshot(reader.connection):
+            known = {series.id: series for series in reader.series()}
+            found = buckets.read_all(reader.connection, self._tier, when)
+            words = reader.texts({code for rolled in found.values() for code in codes_in(rolled)})
+        return {
+            (known[number].key, kind): (known[number], in_words(rolled, words))
+            for (number, kind), rolled in found.items()
+        }
+
+    @override
+    def digest(self, connection: sqlite3.Connection, when: TimeRange) -> str:
+        digest = hashlib.sha256()
+        with snapshot(connection):
+            found = buckets.read_all(connection, self._tier, when)
+        for (series, kind), rolled in sorted(found.items()):
+            states = rolled.states
+            columns = (rolled.starts, rolled.ends, *rolled.columns.values(), states.bucket, states.code, states.micros)
+            _add(digest, f"{series} {kind} {len(rolled)}", columns)
+        return digest.hexdigest()
+
+    @override
+    def let_go(self, connection: sqlite3.Connection, when: TimeRange, stay: frozenset[int]) -> tuple[int, int]:
+        before = self._bytes(connection)
+        rows_deleted = buckets.remove(connection, self._tier, self.timezone, when, stay)
+        return rows_deleted, before - self._bytes(connection)
+
+    def _bytes(self, connection: sqlite3.Connection) -> int:
+        found = connection.execute(f"SELECT COALESCE(SUM(length(blob)), 0) FROM {self._tier.table}").fetchone()
+        return int(found[0])
+
+    @override
+    def write(self, path: Path, parts: Parts[Rollup], compression: str) -> Written:
+        return write(path, parts.values(), timezone=self.timezone, compression=compression)
+
+    @override
+    def load(self, path: Path) -> Parts[Rollup]:
+        return {(series.key, rolled.kind): (series, rolled) for series, rolled in read(path)}
+
+    @override
+    def same(self, one: Rollup, other: Rollup) -> bool:
+        return same_buckets(one, other)
+
+    @override
+    def merged(self, archived: Rollup, local: Rollup) -> Rollup:
+        return merge_buckets(archived, local)
+
+
+class Events(Content[RawColumns]):
+    """Single rows, a file for each day of UTC: the ladder deletes them by such days."""
+
+    name = RAW
+
+    @override
+    def period_at(self, instant: Micros) -> tuple[str, TimeRange]:
+        begin = instant // DAY * DAY
+        return from_micros(begin).date().isoformat(), TimeRange(begin, begin + DAY)
+
+    @override
+    def local(self, reader: StoreReader, when: TimeRange) -> Parts[RawColumns]:
+        with snapshot(reader.connection):
+            known = {series.id: series for series in reader.series()}
+            found = rows.read_all(reader.connection, when)
+            words = reader.texts({code for each in found.values() for code in each.texts.tolist() if code})
+        return {
+            (known[number].key, known[number].kind): (
+                known[number],
+                (each.times, each.values, [words.get(code) for code in each.texts.tolist()], each.flags),
+            )
+            for number, each in found.items()
+        }
+
+    @override
+    def digest(self, connection: sqlite3.Connection, when: TimeRange) -> str:
+        digest = hashlib.sha256()
+        with snapshot(connection):
+            found = rows.read_all(connection, when)
+        for series, each in sorted(found.items()):
+            _add(digest, f"{series} {len(each)}", (each.times, each.values, each.texts, each.flags))
+        return digest.hexdigest()
+
+    @override
+    def let_go(self, connection: sqlite3.Connection, when: TimeRange, stay: frozenset[int]) -> tuple[int, int]:
+        release(connection, when)
+        return 0, 0
+
+    @override
+    def write(self, path: Path, parts: Parts[RawColumns], compression: str) -> Written:
+        return write_raw(path, parts.values(), timezone=self.timezone, compression=compression)
+
+    @override
+    def load(self, path: Path) -> Parts[RawColumns]:
+        return {(series.key, series.kind): (series, each) for series, each in read_raw(path)}
+
+    @override
+    def same(self, one: RawColumns, other: RawColumns) -> bool:
+        return same_rows(one, other)
+
+    @override
+    def merged(self, archived: RawColumns, local: RawColumns) -> RawColumns:
+        times = np.concatenate((archived[0], local[0]))
+        order = np.argsort(times, kind="stable")
+        newest = order[np.append(np.diff(times[order]) > 0, [True])]
+        texts = [*archived[2], *local[2]]
+        return (
+            times[newest],
+            np.concatenate((archived[1], local[1]))[newest],
+            [texts[at] for at in newest.tolist()],
+            np.concatenate((archived[3], local[3]))[newest],
+        )
+
+
+def _add(digest: Any, name: str, columns: Iterable[Any]) -> None:
+    digest.update(name.encode())
+    for column in columns:
+        digest.update(np.ascontiguousarray(column).tobytes())

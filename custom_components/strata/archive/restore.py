@@ -1,0 +1,96 @@
+"""Reading the archive back, file by file and series by series.
+
+What is missing or damaged is named, and the rest still comes.
+"""
+
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ..core.model import Kind, Micros, Series, TimeRange
+from ..core.rollup import Rollup
+from ..store.sqlite import SqliteStore
+from ..store.tiers import DAILY
+from . import manifest
+from .errors import ArchiveError
+from .parquet import RAW, read, read_raw
+from .tables import SeriesBuckets, SeriesRows
+from .vault import Vault
+
+
+@dataclass(slots=True)
+class RestoreReport:
+    """What was read, and what could not be."""
+
+    files: list[str] = field(default_factory=list)
+    rows: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+class Restorer:
+    """Reads what a vault's targets hold; never more than one series of one file is in memory."""
+
+    def __init__(self, vault: Vault) -> None:
+        """Take the store and its targets."""
+        self._vault = vault
+        self.report = RestoreReport()
+
+    def days(self, when: TimeRange, entities: Container[str] | None = None) -> Iterator[SeriesBuckets]:
+        """Yield archived days that start in `when`, month by month, series by series, in words.
+
+        What goes wrong is in `report.problems`, with the name of the file.
+        """
+        for path in self._paths(DAILY, when):
+            yield from self._guarded(path[0], read(path[1], when=when, entities=entities))
+
+    def events(self, when: TimeRange, entities: Container[str] | None = None) -> Iterator[SeriesRows]:
+        """Yield archived single rows in `when`, day by day, series by series."""
+        for path in self._paths(RAW, when):
+            yield from self._guarded(path[0], read_raw(path[1], when=when, entities=entities))
+
+    def _paths(self, content: str, when: TimeRange) -> Iterator[tuple[str, str]]:
+        for file in self._vault.files(content, when):
+            try:
+                path = self._vault.fetch(file)
+            except ArchiveError as error:
+                self.report.problems.append(f"{file.key}: {error}")
+                continue
+            self.report.files.append(file.key)
+            yield file.key, str(path)
+            path.unlink(missing_ok=True)
+
+    def _guarded[P: SeriesBuckets | SeriesRows](self, key: str, parts: Iterator[P]) -> Iterator[P]:
+        try:
+            for part in parts:
+                self.report.rows += len(part[1]) if isinstance(part[1], Rollup) else len(part[1][0])
+                yield part
+        except ArchiveError as error:
+            self.report.problems.append(f"{key}: {error}")
+
+
+def put_back(
+    store: SqliteStore, parts: Sequence[SeriesBuckets], *, hold: tuple[TimeRange, Micros] | None = None
+) -> int:
+    """Put archived days back into the daily tier; return how many are there now that were not before.
+
+    Args:
+        store: the store, on its thread.
+        parts: series and days, in words.
+        hold: a range that the archiver leaves alone, and until when.
+    """
+    given = [(_known(store, series, rolled.kind), rolled) for series, rolled in parts]
+    store.save_series()
+    if hold is not None:
+        store.transact(lambda connection: manifest.hold(connection, *hold))
+    return store.put_buckets(DAILY, given)
+
+
+def _known(store: SqliteStore, series: Series, kind: Kind) -> Series:
+    """Return the store's own object of an archived series; what it knows of it is newer than what the archive does."""
+    return store.find(series.key) or store.series(
+        series.key,
+        kind=kind,
+        unit=series.unit,
+        labels=series.labels,
+        fine=series.fine,
+        monotonic=series.monotonic,
+    )

@@ -1,0 +1,122 @@
+"""Files at targets: sent and proven, fetched from whichever has them whole, removed everywhere."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+import shutil
+import sqlite3
+import uuid
+
+from ..core.model import Micros, TimeRange
+from . import manifest, points
+from .access import StoreAccess
+from .errors import ArchiveError, FileDamaged, Problem, TargetError
+from .manifest import ANNOUNCED, DAMAGED, PENDING, VERIFIED, ArchiveFile, Copy
+from .parquet import sha256_of
+from .targets.base import Target
+
+
+class Vault:
+    """The targets, and the manifest that says what is in them; `targets` is by subentry id."""
+
+    def __init__(
+        self, access: StoreAccess, targets: Mapping[str, Target], scratch: Path, now: Callable[[], Micros]
+    ) -> None:
+        """Take what to work with; `scratch` is a folder for files on their way, and is emptied."""
+        self.access = access
+        self.targets = targets
+        self.scratch = scratch
+        self._now = now
+
+    def files(self, content: str, when: TimeRange | None = None) -> list[ArchiveFile]:
+        """Return the newest proven file of each period that touches `when`, oldest first."""
+        return self.access.read(lambda reader: manifest.files(reader.connection, content, when))
+
+    def send(self, file: ArchiveFile, name: str, path: Path) -> None:
+        """Bring a file to a target and prove that it is there.
+
+        Raises:
+            ArchiveError: it is not proven.
+        """
+        target = self.targets[name]
+        known = {copy.target: copy.state for copy in self._copies(file)}
+        if known.get(name, ANNOUNCED) == ANNOUNCED:
+            there = target.stat(file.key)
+            if there is not None and there.sha256 != file.sha256:
+                raise TargetError(Problem.REFUSED, f"{file.key} is there already and is none of ours")
+        self._note(lambda connection: manifest.mark(connection, file.id, name, PENDING, None))
+        target.put(file.key, path, file.sha256)
+        target.verify(file.key, file.bytes, file.sha256, self.scratch)
+        now = self._now()
+        self._note(lambda connection: manifest.mark(connection, file.id, name, VERIFIED, now))
+        self.access.write(lambda store: points.put(store, file, name, now))
+
+    def fetch(self, file: ArchiveFile) -> Path:
+        """Bring a file here from the first target that has it as it was; a damaged copy is noted.
+
+        Raises:
+            FileDamaged: a copy is gone, or something else than was written, and no other is whole.
+            ArchiveError: no target can give it now.
+        """
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        path = self.scratch / f"{uuid.uuid4().hex}.parquet"
+        said: list[str] = []
+        damaged = False
+        for copy in self._copies(file):
+            if copy.target not in self.targets or copy.state in {ANNOUNCED, PENDING}:
+                continue
+            try:
+                self.targets[copy.target].get(file.key, path)
+            except TargetError as error:
+                said.append(str(error))
+                lost = error.problem is Problem.NOT_FOUND
+            else:
+                if sha256_of(path) == file.sha256:
+                    return path
+                said.append(f"{file.key} is not what was written")
+                lost = True
+            if lost:
+                damaged = True
+                self._note_damage(file, copy.target)
+        path.unlink(missing_ok=True)
+        reason = "; ".join(said) or f"no target that is set up has {file.key}"
+        raise FileDamaged(reason) if damaged else ArchiveError(reason)
+
+    def inspect(self, file: ArchiveFile) -> None:
+        """Note which proven copies are gone, or are said to be something else now.
+
+        Raises:
+            ArchiveError: a target cannot be asked.
+        """
+        for copy in self._copies(file):
+            if copy.target in self.targets and copy.state == VERIFIED:
+                there = self.targets[copy.target].stat(file.key)
+                if there is None or there.bytes != file.bytes or there.sha256 not in {None, file.sha256}:
+                    self._note_damage(file, copy.target)
+
+    def remove(self, file: ArchiveFile) -> list[str]:
+        """Delete a file from every target, then from the manifest; return the targets that are not set up any more.
+
+        Raises:
+            ArchiveError: a target refuses; the entry stays.
+        """
+        away = []
+        for copy in self._copies(file):
+            if copy.target in self.targets:
+                self.targets[copy.target].delete(file.key)
+            else:
+                away.append(copy.target)
+        self._note(lambda connection: manifest.withdraw(connection, file.id))
+        return away
+
+    def clear(self) -> None:
+        """Empty the scratch folder."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def _copies(self, file: ArchiveFile) -> list[Copy]:
+        return self.access.read(lambda reader: manifest.copies(reader.connection, file.id))
+
+    def _note_damage(self, file: ArchiveFile, target: str) -> None:
+        self._note(lambda connection: manifest.mark(connection, file.id, target, DAMAGED, None))
+
+    def _note(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        self.access.write(lambda store: store.transact(work))

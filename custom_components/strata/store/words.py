@@ -1,0 +1,95 @@
+"""Text buckets in words instead of a file's numbers, and buckets of two origins as one."""
+
+from collections.abc import Iterable, Mapping
+import sqlite3
+from typing import Any
+
+import numpy as np
+
+from ..core.model import Kind, Series, TimeRange
+from ..core.rollup import NO_STATE, Rollup, StateTime
+from . import buckets
+from .catalog import Dictionaries
+from .tiers import Tier
+
+
+def codes_in(rolled: Rollup) -> set[int]:
+    """Return the numbers of the texts that a roll-up speaks of."""
+    if rolled.kind is not Kind.TEXT:
+        return set()
+    said = (rolled.states.code, rolled.columns["first"], rolled.columns["last"])
+    return {code for column in said for code in np.unique(column).tolist() if code != NO_STATE}
+
+
+def in_words(rolled: Rollup, words: Mapping[int, str]) -> Rollup:
+    """Return text buckets with their own numbers for texts, and the texts; other buckets as they are."""
+    if rolled.kind is not Kind.TEXT:
+        return rolled
+    codes = sorted(codes_in(rolled))
+    names = tuple(words.get(code, f"#{code}") for code in codes)
+    return recoded(rolled, {code: place for place, code in enumerate(codes)}, names)
+
+
+def recoded(rolled: Rollup, numbers: Mapping[int, int], names: tuple[str, ...]) -> Rollup:
+    """Return text buckets with other numbers for their texts."""
+
+    def new(column: Any) -> Any:
+        return np.array([numbers.get(code, NO_STATE) for code in column.tolist()], np.int64)
+
+    columns = {name: new(column) if name in {"first", "last"} else column for name, column in rolled.columns.items()}
+    states = StateTime(rolled.states.bucket, new(rolled.states.code), rolled.states.micros)
+    return Rollup(rolled.kind, rolled.starts, rolled.ends, columns, states, names)
+
+
+def merge_buckets(archived: Rollup, local: Rollup) -> Rollup:
+    """Return the buckets of both; of two with one start the one that knows more, by covered time, then by samples.
+
+    A late row can make a day anew of which most is archived and gone here; what is archived is the better one then.
+    """
+    if archived.names or local.names:
+        names = tuple(dict.fromkeys((*archived.names, *local.names)))
+        place = {name: number for number, name in enumerate(names)}
+        archived, local = (
+            recoded(each, {code: place[name] for code, name in enumerate(each.names)}, names)
+            for each in (archived, local)
+        )
+    common, there, here = np.intersect1d(archived.starts, local.starts, return_indices=True)
+    better = np.zeros(len(common), bool)
+    for name in ("n", "covered"):
+        mine, other = local.columns[name][here], archived.columns[name][there]
+        better = np.where(mine == other, better, mine > other)
+    # Where both know as much, what the store says now is the newer word.
+    equal = np.ones(len(common), bool)
+    for name in ("n", "covered"):
+        equal &= local.columns[name][here] == archived.columns[name][there]
+    better |= equal
+    keep_archived = np.ones(len(archived), bool)
+    keep_archived[there[better]] = False
+    keep_local = np.ones(len(local), bool)
+    keep_local[here[~better]] = False
+    joined = buckets.concatenate([archived.select(keep_archived), local.select(keep_local)])
+    return Rollup(joined.kind, joined.starts, joined.ends, joined.columns, joined.states, archived.names)
+
+
+def put(
+    connection: sqlite3.Connection,
+    tier: Tier,
+    timezone: str,
+    dictionaries: Dictionaries,
+    given: Iterable[tuple[Series, Rollup]],
+) -> int:
+    """Store buckets that come from elsewhere, text buckets in words; return how many were not there before.
+
+    Where a bucket is there already, the one that knows more stays. Call it in a transaction; the series have numbers.
+    """
+    count = 0
+    for series, rolled in given:
+        when = TimeRange(int(rolled.starts[0]), int(rolled.starts[-1]) + 1)
+        if rolled.kind is Kind.TEXT:
+            numbers = {place: dictionaries.text(name) for place, name in enumerate(rolled.names)}
+            rolled = recoded(rolled, numbers, ())  # noqa: PLW2901 - the same buckets
+        here = buckets.read_series(connection, tier, series.id or 0, rolled.kind, when)
+        merged = merge_buckets(rolled, here)
+        count += len(merged) - len(here)
+        buckets.replace(connection, tier, timezone, [(series.id or 0, merged)], when)
+    return count
