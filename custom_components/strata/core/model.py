@@ -207,7 +207,8 @@ class Slot:
         """Refuse naive times and slots without length."""
         if self.start.tzinfo is None or self.end.tzinfo is None:
             raise ValueError("a slot needs times with a time zone")
-        if self.end <= self.start:
+        # As instants: on the clock an hour that comes twice ends before it starts.
+        if to_micros(self.end) <= to_micros(self.start):
             raise ValueError(f"the slot ends ({self.end}) before it starts ({self.start})")
 
 
