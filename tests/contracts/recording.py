@@ -47,6 +47,8 @@ class Recording:
     """For prices: how its answer for any day is written."""
     rows: bool = True
     """False where what an answer says is in none of its lists."""
+    plans: bool = False
+    """True where an answer lists plans: that there are none is an answer too, and old ones are about the past."""
     answers_400: bool = False
     """True where the body of a 400 says what is wrong, so that it may mean anything."""
 

@@ -39,6 +39,10 @@ LOCAL = [case for case in EVERY if case.values[1].local]  # type: ignore[union-a
 every_provider = pytest.mark.parametrize(("of", "kind"), EVERY)
 every_remote_provider = pytest.mark.parametrize(("of", "kind"), REMOTE)
 every_local_provider = pytest.mark.parametrize(("of", "kind"), LOCAL)
+BY_ENTITY = [case for case in LOCAL if "entity" in RECORDINGS[case.values[0].key, case.values[1].key].options]  # type: ignore[union-attr]
+every_provider_of_one_entity = pytest.mark.parametrize(("of", "kind"), BY_ENTITY)
+OF_VALUES = [case for case in REMOTE if not RECORDINGS[case.values[0].key, case.values[1].key].plans]  # type: ignore[union-attr]
+every_remote_provider_of_values = pytest.mark.parametrize(("of", "kind"), OF_VALUES)
 
 
 def recording(of: Role, kind: type[Provider]) -> Recording:
@@ -284,7 +288,7 @@ async def test_empty_answer_is_no_reading(of: Role, kind: type[Provider], body: 
         await fetch(of, kind, route=lambda url: Answer(body))
 
 
-@every_remote_provider
+@every_remote_provider_of_values
 async def test_answer_without_rows_or_values_is_no_data(of: Role, kind: type[Provider]) -> None:
     for change in (emptied, without_numbers) if recording(of, kind).rows else (without_numbers,):
         payloads = {part: change(payload) for part, payload in recording(of, kind).payloads().items()}
@@ -292,7 +296,7 @@ async def test_answer_without_rows_or_values_is_no_data(of: Role, kind: type[Pro
             await fetch(of, kind, route=by_path(routes(payloads)))
 
 
-@every_remote_provider
+@every_remote_provider_of_values
 async def test_old_answer_is_never_served_as_the_present(of: Role, kind: type[Provider]) -> None:
     # The same answers whatever the URL, as it may name the time.
     payloads = iter([*recording(of, kind).payloads().values(), None])
@@ -458,7 +462,7 @@ async def test_fetch_can_be_cancelled(of: Role, kind: type[Provider]) -> None:
 
 
 @pytest.mark.parametrize("state", [None, "unknown", "unavailable", "", "nan", "inf"])
-@every_local_provider
+@every_provider_of_one_entity
 async def test_entity_without_a_value_is_no_data(of: Role, kind: type[Provider], state: str | None) -> None:
     access = FakeAccess()
     if state is not None:
@@ -470,7 +474,7 @@ async def test_entity_without_a_value_is_no_data(of: Role, kind: type[Provider],
 
 
 @pytest.mark.parametrize("unit", ["W", "EUR", "kWh", "%"])
-@every_local_provider
+@every_provider_of_one_entity
 async def test_entity_in_a_wrong_unit_is_a_bad_answer(of: Role, kind: type[Provider], unit: str) -> None:
     access = FakeAccess()
     access.add(str(recording(of, kind).options["entity"]), "0.2", platform="nordpool", unit=unit)

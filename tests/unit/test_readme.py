@@ -169,6 +169,7 @@ def _entity_table(heading: str) -> set[str]:
         ("carbon_intensity", "### Of a carbon intensity source"),
         ("electricity_pricing", "### Of an electricity price source"),
         ("air_quality", "### Of an air quality source"),
+        ("occupancy_prediction", "### Of a presence forecast source"),
     ],
 )
 def test_every_metric_is_in_the_table_of_its_role(role: str, heading: str) -> None:
@@ -180,7 +181,7 @@ def test_every_metric_is_in_the_table_of_its_role(role: str, heading: str) -> No
 
 
 def test_every_role_has_a_table_and_every_entity_is_in_one() -> None:
-    tables = {"air_quality", "carbon_intensity", "electricity_pricing"}
+    tables = {"air_quality", "carbon_intensity", "electricity_pricing", "occupancy_prediction"}
     assert {role.key for role in ROLES} == tables, "a role needs its table"
     assert _first_cells(_section(README, "## Entities")) == {name for _, name in ENTITY_NAMES}
 

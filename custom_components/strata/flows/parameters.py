@@ -80,7 +80,9 @@ def schema(
         proposed = None if kept_secret else _proposed(param, home, current)
         description = None if proposed is None else {"suggested_value": proposed}
         fields[marker(name, description=description)] = (
-            _entity(param, excluded) if param.kind is ParamKind.ENTITY else _FIELDS[param.kind](param)
+            _entity(param, () if param.own else excluded)
+            if param.kind is ParamKind.ENTITY
+            else _FIELDS[param.kind](param)
         )
     return probatio.Schema(fields)
 

@@ -4,8 +4,9 @@ from .air_quality import AIR_QUALITY
 from .base import Role
 from .carbon_intensity import CARBON_INTENSITY
 from .electricity_pricing import ELECTRICITY_PRICING
+from .occupancy_prediction import OCCUPANCY_PREDICTION
 
-ROLES: tuple[Role, ...] = (CARBON_INTENSITY, ELECTRICITY_PRICING, AIR_QUALITY)
+ROLES: tuple[Role, ...] = (CARBON_INTENSITY, ELECTRICITY_PRICING, AIR_QUALITY, OCCUPANCY_PREDICTION)
 """All roles, in the order forms show them. A new role is one line here."""
 
 

@@ -47,5 +47,7 @@ class Param:
     """For ENTITY, TEXT and SELECT: any number of values; the option is a list, and `pattern` is for each."""
     columns: tuple[Param, ...] = ()
     """For TABLE: the questions of a row; the option is a list of objects."""
+    own: bool = False
+    """For ENTITY: Strata's own entities may be chosen too."""
     check: Callable[[object], str | None] | None = None
     """Given the value as it would be saved: None where it is fine, else the translation key of the error."""
