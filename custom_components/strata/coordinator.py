@@ -99,6 +99,11 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         return self.data
 
     @property
+    def main(self) -> str:
+        """The field that sums the source up."""
+        return self.provider.main() or self.role.main
+
+    @property
     def speaker(self) -> SourceCoordinator:
         """Who says what this source says: itself."""
         return self

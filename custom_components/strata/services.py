@@ -168,7 +168,7 @@ def _find_forecast(call: ServiceCall) -> tuple[SourceCoordinator, str]:
         for source in data.sources.values():
             own = _device_id(call.hass, entry, (DOMAIN, source.subentry_id))
             if name in (source.subentry_id, source.title, own):
-                return source, call.data.get(ATTR_FORECAST, source.role.main)
+                return source, call.data.get(ATTR_FORECAST, source.main)
         # The device of a role stands for whichever of its sources speaks.
         roles = (
             key for key in ROLE_KEYS if name == _device_id(call.hass, entry, ranked_identifier(entry.entry_id, key))
@@ -178,7 +178,7 @@ def _find_forecast(call: ServiceCall) -> tuple[SourceCoordinator, str]:
     sources = data.source_set.of_role(role)
     if not sources:
         raise not_there("no_source_of_role", role=role)
-    key: str = call.data.get(ATTR_FORECAST, sources[0].role.main)
+    key: str = call.data.get(ATTR_FORECAST, sources[0].main)
     return next((source for source in sources if _foresees(source, key)), sources[0]), key
 
 

@@ -65,7 +65,7 @@ async def test_renewable_share_is_foreseen_and_nulls_are_holes() -> None:
     assert slot.end - slot.start == timedelta(minutes=15)
     fields = ROLE.fields_at(Snapshot(reading=reading, now=NOW, provider="energy_charts", home=BERLIN))
     assert "forecast_1h" not in fields
-    assert EnergyCharts({"country": "de"}).lacks() == {"forecast_1h", "forecast_24h"}
+    assert EnergyCharts({"country": "de"}).lacks() == {"forecast_1h", "forecast_24h", "cleanest_hours"}
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,9 @@ async def test_entity_that_is_gone_is_no_data() -> None:
 def test_entities_that_are_given_are_watched_and_metrics_that_are_not_are_missing() -> None:
     alone = Entity({"entity": INTENSITY, "renewable_entity": None})
     assert alone.watched_entities() == (INTENSITY,)
-    assert alone.lacks() == {"renewable_percentage", "fossil_percentage", "forecast_1h", "forecast_24h"}
+    never = {"forecast_1h", "forecast_24h", "cleanest_hours", "carbon_percentile"}
+    never |= {"marginal_intensity_gco2_kwh", "marginal_forecast_1h", "marginal_forecast_24h"}
+    assert alone.lacks() == {"renewable_percentage", "fossil_percentage", *never}
     both = Entity({"entity": INTENSITY, "fossil_entity": FOSSIL})
     assert both.watched_entities() == (INTENSITY, FOSSIL)
-    assert both.lacks() == {"renewable_percentage", "forecast_1h", "forecast_24h"}
+    assert both.lacks() == {"renewable_percentage", *never}

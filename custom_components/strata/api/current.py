@@ -45,7 +45,7 @@ def _of_source(source: SourceCoordinator) -> JsonObjectType:
     snapshot = source.snapshot()
     reading = source.reading
     values = {} if snapshot is None else _values(source.role, snapshot.reading, source.role.fields_at(snapshot))
-    main = values.get(source.role.main)
+    main = values.get(source.main)
     shown: JsonObjectType = main if isinstance(main, dict) else {}
     age = (dt_util.utcnow() - reading.observed_at).total_seconds() if reading else None
     return {

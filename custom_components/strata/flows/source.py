@@ -175,7 +175,7 @@ class SourceFlow(ConfigSubentryFlow):
         if self._role.details:
             fields[probatio.Required(CONF_DETAILS, default=False)] = sel.BooleanSelector()
         reading, _ = plausible(self._role, self._role.refine(self._reading, self._details, home_of(self.hass)))
-        forecast = reading.forecasts.get(self._role.main)
+        forecast = reading.forecasts.get(self._provider.main() or self._role.main)
         placeholders = {"title": await self._title(), "value": await self._values(reading)}
         if forecast and forecast.slots:
             until = dt_util.as_local(forecast.slots[-1].end)
@@ -229,7 +229,8 @@ class SourceFlow(ConfigSubentryFlow):
         present = Snapshot(reading=reading, now=dt_util.utcnow(), provider=self._provider.key, home=home_of(self.hass))
         values = role.fields_at(present)
         units = {field.name: field.unit or reading.unit or "" for field in role.fields}
-        shown = [_with_unit(values.get(role.main), units[role.main])]
+        main = self._provider.main() or role.main
+        shown = [_with_unit(values.get(main), units[main])]
         for name in role.shown:
             if (value := values.get(name)) is not None:
                 label = names.get(f"component.{DOMAIN}.entity.sensor.{name}.name", name)

@@ -8,7 +8,7 @@ from ...core.model import Forecast
 from ..answer import aligned, epoch, mapping, number, sequence
 from ..base import Context, Home, Json, Param, ParamKind, Provider, Quota, Reading, SourceError, SourceNoData
 from .fuels import FOSSILS, GENERATION, RENEWABLES, intensity
-from .intensity import FOSSIL, INTENSITY, NEXT_DAY, NEXT_HOUR, PERCENT, RENEWABLE, UNIT, share
+from .intensity import FORESEEN, FOSSIL, INTENSITY, PERCENT, RENEWABLE, UNIT, share
 
 MAJOR_SHARE: Final = 0.05
 """A series is major when it makes this share of the energy of the hours asked for."""
@@ -47,7 +47,7 @@ class EnergyCharts(Provider):
 
     @override
     def lacks(self) -> frozenset[str]:
-        return frozenset({NEXT_HOUR, NEXT_DAY})
+        return FORESEEN
 
     @override
     async def fetch(self, context: Context) -> Reading:

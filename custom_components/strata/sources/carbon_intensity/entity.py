@@ -1,6 +1,7 @@
 """Anywhere: carbon intensity from an entity the home already has."""
 
-from typing import override
+from collections.abc import Mapping
+from typing import Final, override
 
 from ...core.units import UnitError, convert
 from ..answer import number
@@ -14,10 +15,33 @@ from ..base import (
     SourceBadAnswer,
     SourceNoData,
 )
-from .intensity import FOSSIL, INTENSITY, NEXT_DAY, NEXT_HOUR, PERCENT, RENEWABLE, UNIT
+from .intensity import (
+    FORESEEN,
+    FOSSIL,
+    INTENSITY,
+    MARGINAL,
+    MARGINAL_ONLY,
+    MARGINAL_UNIT,
+    PERCENT,
+    PERCENTILE,
+    RENEWABLE,
+    UNIT,
+)
 
 SHARES = {"renewable_entity": RENEWABLE, "fossil_entity": FOSSIL}
 """Optional parameters and the fields they fill."""
+
+
+AVERAGE: Final = "average"
+KINDS: Final[Mapping[str, tuple[str, str]]] = {
+    AVERAGE: (INTENSITY, UNIT),
+    "marginal": (MARGINAL, MARGINAL_UNIT),
+    "percentile": (PERCENTILE, PERCENT),
+}
+"""What an entity may tell, with field and unit. Electricity Maps tells the mean, WattTime a percentile."""
+
+
+ALL_KINDS: Final = MARGINAL_ONLY | {INTENSITY}
 
 
 class Entity(Provider):
@@ -29,6 +53,7 @@ class Entity(Provider):
     key = "entity"
     params = (
         Param(key="entity", kind=ParamKind.ENTITY, domains=("sensor", "input_number", "number")),
+        Param(key="intensity_kind", kind=ParamKind.SELECT, required=False, translated=True, choices=(*KINDS,)),
         *(
             Param(key=key, kind=ParamKind.ENTITY, required=False, domains=("sensor", "input_number", "number"))
             for key in SHARES
@@ -41,9 +66,13 @@ class Entity(Provider):
         return str(self.options["entity"])
 
     @override
+    def main(self) -> str:
+        return KINDS[str(self.options.get("intensity_kind") or AVERAGE)][0]
+
+    @override
     def lacks(self) -> frozenset[str]:
         missing = {field for key, field in SHARES.items() if not self.options.get(key)}
-        return frozenset({NEXT_HOUR, NEXT_DAY} | missing)
+        return FORESEEN | ALL_KINDS - {self.main()} | missing
 
     @override
     def watched_entities(self) -> tuple[str, ...]:
@@ -61,21 +90,23 @@ class Entity(Provider):
             for key, field in SHARES.items()
             if self.options.get(key)
         }
+        main, unit = KINDS[str(self.options.get("intensity_kind") or AVERAGE)]
         return Reading(
-            fields={INTENSITY: _converted(state, value), **shares},
+            fields={main: _converted(state, value, unit), **shares},
             tags={"region": self.title(), "grid_operator": "home_assistant"},
             # A state holds until the next one, so it is for the present however long ago it came.
             observed_at=now,
             fetched_at=now,
-            unit=UNIT,
+            unit=unit,
         )
 
 
-def _converted(state: EntityState, value: float) -> float:
+def _converted(state: EntityState, value: float, unit: str) -> float:
     try:
-        return convert(value, state.unit or "", UNIT)
+        return convert(value, state.unit or "", unit)
     except UnitError as error:
-        raise SourceBadAnswer(f"{state.entity_id} is not in a unit of carbon intensity: {error}") from None
+        hint = ": is it a percentile?" if state.unit == PERCENT else ""
+        raise SourceBadAnswer(f"{state.entity_id} is not in a unit of carbon intensity ({error}){hint}") from None
 
 
 def _percentage(state: EntityState | None) -> float | None:

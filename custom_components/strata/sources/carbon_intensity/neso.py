@@ -47,7 +47,8 @@ class Neso(Provider):
     @override
     async def fetch(self, context: Context) -> Reading:
         now = context.now()
-        begin = _half_hour(now).strftime("%Y-%m-%dT%H:%MZ")
+        # From the whole hour on, so that the running hour is known from begin to end.
+        begin = now.astimezone(UTC).strftime("%Y-%m-%dT%H:00Z")
         if self._outward:
             region = _region(await context.get_json(f"/regional/intensity/{begin}/fw48h/postcode/{self._outward}"))
             name, rows = str(region.get("shortname") or self._outward), region.get("data")
