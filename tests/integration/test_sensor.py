@@ -121,11 +121,22 @@ async def test_diagnostics_about_numbers_are_disabled_until_wanted(
     disabled = {
         entity.translation_key for entity in entities if entity.disabled_by is er.RegistryEntryDisabler.INTEGRATION
     }
-    assert disabled == {"uptime", "waiting_rows", "dropped_rows", "flagged_rows"}
+    assert disabled == {
+        "uptime",
+        "waiting_rows",
+        "dropped_rows",
+        "flagged_rows",
+        "low_anomalies",
+        "medium_anomalies",
+        "high_anomalies",
+        "learning_entities",
+    }
     assert {
         entity.translation_key for entity in entities if entity.entity_category is er.EntityCategory.DIAGNOSTIC
     } == {
         *disabled,
+        "open_anomalies",
+        "watched_entities",
         "healthy",
         "last_update",
         "store_size",

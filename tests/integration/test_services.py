@@ -1,6 +1,7 @@
 """The actions: what they answer, and what they refuse."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -13,10 +14,13 @@ from pytest_homeassistant_custom_component.common import MockUser
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
 from syrupy.assertion import SnapshotAssertion
 from syrupy.filters import props
+import yaml
 
 from custom_components.strata.const import DOMAIN
 from custom_components.strata.store.base import StoreFull
 from tests.integration.given import MIDNIGHT, NOW, PRICE_URL, StartHub, entity_source, price_source, prices, settle
+
+PACKAGE = Path(__file__).parents[2] / "custom_components" / "strata"
 
 
 @pytest.fixture(autouse=True)
@@ -33,12 +37,8 @@ async def ask(hass: HomeAssistant, action: str, context: Context | None = None, 
 async def test_actions_are_there_without_the_hub(home: HomeAssistant, start_hub: StartHub) -> None:
     entry = await start_hub()
     await home.config_entries.async_unload(entry.entry_id)
-    assert set(home.services.async_services()[DOMAIN]) == {
-        "downsample",
-        "get_current",
-        "get_forecast",
-        "replay_mirror",
-    }
+    described = yaml.safe_load((PACKAGE / "services.yaml").read_text(encoding="utf-8"))
+    assert set(home.services.async_services()[DOMAIN]) == set(described)
     for action, data in (
         ("downsample", {"tier": "raw"}),
         ("get_current", {}),

@@ -78,6 +78,8 @@ def _of(severity: Severity) -> Callable[[AnomalyCoordinator], StateType]:
 ANOMALY_SENSORS = (
     AnomalySensorDescription(
         key="open_anomalies",
+        # Strata records no diagnostics of its own: what is found has points of its own in the store.
+        entity_category=EntityCategory.DIAGNOSTIC,
         state_class=SensorStateClass.MEASUREMENT,
         value_fn=lambda anomalies: len(anomalies.open),
         attributes_fn=_episodes,
@@ -85,6 +87,7 @@ ANOMALY_SENSORS = (
     *(
         AnomalySensorDescription(
             key=f"{severity}_anomalies",
+            entity_category=EntityCategory.DIAGNOSTIC,
             state_class=SensorStateClass.MEASUREMENT,
             entity_registry_enabled_default=False,
             value_fn=_of(severity),
