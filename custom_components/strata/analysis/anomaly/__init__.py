@@ -1,6 +1,6 @@
 """Anomalies: what is unusual in a series, since when, how unusual, and why somebody should care."""
 
-from .scan import KINDS, Scan, scan
+from .scanner import KINDS, Scan, scan
 from .state import mark_normal
 from .thresholds import SENSITIVITIES
 

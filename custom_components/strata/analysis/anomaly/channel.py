@@ -37,12 +37,28 @@ class Channel:
     label: str
     """Reads after "highest" or "lowest": what the number is."""
     floor: float
+    handicap: float = 0.0
+    """Taken from its score: a channel that is easily surprised in calm homes has to be surprised more."""
+    lag: int = 0
+    """How many of the newest days it is not compared with: what changes slowly hides itself in them."""
     in_range: bool = True
     sign: int = 1
+    judged: bool = False
+    """Its numbers are scores already."""
+    full_only: bool = False
+    """It may alert only once the home is fully known."""
     while_learning: bool = False
     """It may alert before the home is known."""
     unit: str | None = None
     """Of what is shown; None: that of the series."""
+    log: bool = False
+    """The numbers are logarithms of what is shown."""
+    most: str | None = None
+    """Said in place of "highest" or "lowest"."""
+
+    def shown(self, number: float) -> float:
+        """Return a number as people read it."""
+        return float(np.exp(number * self.sign)) if self.log else float(number * self.sign)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,8 @@ class Measured:
 
     channel: Channel
     numbers: Floats
+    shown: Floats | None = None
+    """What people are shown in place of the numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +83,10 @@ class Field:
     flat: Floats
     """The values as one row."""
     span: Floats
+    low: Floats
+    """The lower end of that range."""
+    change: Floats
+    """The smaller steps from one value to the next on the days before each day, 0 where there were none."""
     compared: Bools
 
     @property

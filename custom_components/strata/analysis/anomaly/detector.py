@@ -5,7 +5,7 @@ from dataclasses import asdict
 from numpy.typing import ArrayLike
 
 from ..base import Detector, Episode, Finding
-from .scan import scan
+from .scanner import scan
 
 
 def finding_of(episode: Episode, subject: str = "") -> Finding:

@@ -26,6 +26,8 @@ _WEIGHT = 0.6
 """A channel may name the episode if its score is at least this share of the highest one."""
 _EXPECTED_LOW, _EXPECTED_HIGH = 0.05, 0.95
 _GRADUAL_DAYS = 3
+_SAID = ("longest", "strongest", "most", "fewest")
+"""Labels that begin with one of these say themselves which end is meant."""
 
 
 def kind_of(draft: Draft, channels: Mapping[str, Channel]) -> AnomalyKind:
@@ -61,9 +63,12 @@ def evidence_of(measured: Measured, field: Field, peak: Peak, day: int, unit: st
     """Return what a channel showed at its peak beside what it showed on the days before."""
     channel = measured.channel
     first = max(0, day - HISTORY_DAYS)
-    before = measured.numbers[first:day][field.compared[day][HISTORY_DAYS - (day - first) :]].reshape(-1)
-    known = before[~np.isnan(before)] * channel.sign
-    low = high = peak.number * channel.sign
+    shown = measured.numbers if measured.shown is None else measured.shown
+    before = shown[first:day][field.compared[day][HISTORY_DAYS - (day - first) :]].reshape(-1)
+    known = before[~np.isnan(before)]
+    cell = (day, int(np.searchsorted(field.grid.times, peak.time, "right") - 1) % field.grid.per_day)
+    number = float(shown[cell])
+    low = high = number
     if len(known):
         known.sort()
         last = len(known) - 1
@@ -71,10 +76,10 @@ def evidence_of(measured: Measured, field: Field, peak: Peak, day: int, unit: st
     return Evidence(
         channel=channel.name,
         family=channel.family,
-        label=channel.label,
-        value=float(peak.number * channel.sign),
-        expected_low=float(low),
-        expected_high=float(high),
+        label=f"{channel.most} {channel.label}" if channel.most else channel.label,
+        value=channel.shown(number),
+        expected_low=min(channel.shown(low), channel.shown(high)),
+        expected_high=max(channel.shown(low), channel.shown(high)),
         unit=unit if channel.unit is None else channel.unit,
         score=float(peak.score),
         days=int(field.compared[day].sum()),
@@ -86,13 +91,14 @@ def text_of(evidence: Evidence) -> str:
     """Return the evidence as a sentence, such as "highest 24-h mean in 28 days, expected 180–220 W, is 410 W"."""
     rise = evidence.value > evidence.expected_high
     fall = evidence.value < evidence.expected_low
-    side = "highest" if rise else "lowest" if fall else "most unusual"
+    side = "highest " if rise else "lowest " if fall else "most unusual "
+    if evidence.label.startswith(_SAID):
+        side = ""
     unit = f" {evidence.unit}" if evidence.unit else ""
     low, high = _short(evidence.expected_low), _short(evidence.expected_high)
     expected = low if low == high else f"{low}–{high}"
-    return (
-        f"{side} {evidence.label} in {evidence.days} days, expected {expected}{unit}, is {_short(evidence.value)}{unit}"
-    )
+    found = f"{_short(evidence.value)}{unit}"
+    return f"{side}{evidence.label} in {evidence.days} days, expected {expected}{unit}, is {found}"
 
 
 def _short(value: float) -> str:

@@ -81,9 +81,15 @@ def usual_step(times: Ints) -> Micros:
 
 
 def lay_out(
-    times: Ints, values: Floats, *, timezone: str, until: Micros | None = None, step: Micros | None = None
+    times: Ints,
+    values: Floats,
+    *,
+    timezone: str,
+    until: Micros | None = None,
+    step: Micros | None = None,
+    summed: bool = False,
 ) -> Grid:
-    """Return ascending readings as a grid; a cell holds the mean of its readings.
+    """Return ascending readings as a grid; a cell holds the mean of its readings, or their sum where `summed`.
 
     Args:
         times: microseconds UTC, ascending.
@@ -91,6 +97,7 @@ def lay_out(
         timezone: IANA name of the home's.
         until: the instant up to which silence counts; None: the end of the last reading's cell.
         step: length of a cell; None: what suits the readings.
+        summed: cells hold sums.
 
     Raises:
         ValueError: the time zone is unknown, or there is no reading.
@@ -114,10 +121,10 @@ def lay_out(
     cell = cell[first_pass]
     count = np.bincount(cell, minlength=size)
     total = np.bincount(cell, weights=values[first_pass], minlength=size)
-    mean = np.divide(total, count, out=np.full(size, np.nan), where=count > 0)
+    held = np.divide(total, 1 if summed else count, out=np.full(size, np.nan), where=count > 0)
     on_wall = first_day * DAY + np.arange(size, dtype=np.int64) * step
     borders = changes[1:] + ahead[:-1]
     utc = np.maximum.accumulate(on_wall - ahead[np.searchsorted(borders, on_wall, "right")])
     days = np.arange(first_day, last_day + 1)
     seen = min(size, int(-(-(local_end - first_day * DAY) // step)))
-    return Grid(step, mean.reshape(-1, per_day), utc, (days + _EPOCH_WEEKDAY) % 7 >= _SATURDAY, seen)
+    return Grid(step, held.reshape(-1, per_day), utc, (days + _EPOCH_WEEKDAY) % 7 >= _SATURDAY, seen)

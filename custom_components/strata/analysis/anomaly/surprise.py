@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .channel import Measured, days_before
-from .grid import HISTORY_DAYS, Bools, Floats, Ints
+from .channel import Field, Measured, days_before
+from .grid import HISTORY_DAYS, Floats, Ints
 
 LEAST_DAYS = 2
 """Days needed before anything can be said."""
@@ -20,6 +20,10 @@ _MEDIAN_OF_EXPONENTIAL = 0.69
 _FEW_DAYS = 5.0
 """The scale is widened by (1 + this / days): little history is no proof."""
 UNKNOWN = 0.0
+_LEAST_STEPS = 0.5
+"""The scale is at least this many of the steps in which the series changes,"""
+_MOST_STEPS = 0.15
+"""but for that alone never more than this share of its range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +42,23 @@ def daily_maxima(numbers: Floats) -> Floats:
     return np.where(np.isfinite(high), high, np.nan)
 
 
-def surprise(measured: Sequence[Measured], span: Floats, compared: Bools) -> Surprise:
+def surprise(measured: Sequence[Measured], field: Field) -> Surprise:
     """Return the surprise of each cell.
 
     Args:
         measured: channels of one grid.
-        span: the range of the series before each day; scales the floors.
-        compared: (days, 28) which earlier days, oldest first, may be compared with.
+        field: that grid; the range and the usual step of the series are the least scales.
     """
     numbers = np.stack([m.numbers for m in measured])
     floors = np.array([m.channel.floor for m in measured])
     in_range = np.array([m.channel.in_range for m in measured])
-    floor = np.where(in_range[:, None], floors[:, None] * span, floors[:, None])
+    steps = np.minimum(_LEAST_STEPS * field.change, _MOST_STEPS * field.span)
+    in_units = np.maximum(floors[:, None] * field.span, steps)
+    floor = np.where(in_range[:, None], in_units, floors[:, None])
     maxima = np.moveaxis(days_before(np.moveaxis(daily_maxima(numbers), 0, -1)), -1, 0)
-    ordered = np.where(compared & ~np.isnan(maxima), maxima, -np.inf)
+    lag = np.array([m.channel.lag for m in measured])
+    old_enough = np.arange(HISTORY_DAYS, 0, -1) > lag[:, None, None]
+    ordered = np.where(field.compared & old_enough & ~np.isnan(maxima), maxima, -np.inf)
     ordered = -np.sort(-ordered, axis=-1)
     days = np.isfinite(ordered).sum(axis=-1)
     largest = np.clip(days // 2, 2, _MOST_EXCESSES)
@@ -59,9 +66,13 @@ def surprise(measured: Sequence[Measured], span: Floats, compared: Bools) -> Sur
     usual = np.take_along_axis(ordered, np.minimum(largest, HISTORY_DAYS - 1)[..., None], axis=-1)[..., 0]
     usual = np.where(enough, usual, np.nan)
     scale = np.maximum(_scale(ordered, usual, largest), floor) * (1 + _FEW_DAYS / np.maximum(days, 1))
-    ratio = np.log(np.maximum(days, 1) / largest)
+    handicap = np.array([m.channel.handicap for m in measured])
+    ratio = np.log(np.maximum(days, 1) / largest) - handicap[:, None]
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         score = (numbers - usual[..., None]) / scale[..., None] + ratio[..., None]
+    for index, m in enumerate(measured):
+        if m.channel.judged:
+            score[index], usual[index] = m.numbers - m.channel.handicap, 0.0
     return Surprise(np.where(np.isfinite(score), score, UNKNOWN), usual, days)
 
 

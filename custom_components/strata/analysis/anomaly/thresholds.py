@@ -16,13 +16,14 @@ _CAUTION = 2.0
 """Added to the threshold from `LEARNING_DAYS` until `FULL_DAYS`."""
 
 
-def opening(days: Ints, sensitivity: str, while_learning: Bools) -> Floats:
+def opening(days: Ints, sensitivity: str, while_learning: Bools, full_only: Bools) -> Floats:
     """Return the score that opens an episode, by (channel, day); infinite where nothing may.
 
     Args:
         days: earlier days each day was compared with.
         sensitivity: a key of `SENSITIVITIES`.
         while_learning: channels that may alert before the series is known.
+        full_only: channels that may alert only once it is fully known.
 
     Raises:
         ValueError: there is no such sensitivity.
@@ -32,4 +33,5 @@ def opening(days: Ints, sensitivity: str, while_learning: Bools) -> Floats:
     needed = SENSITIVITIES[sensitivity]
     by_age = np.select([days < LEARNING_DAYS, days < FULL_DAYS], [np.inf, needed + _CAUTION], needed)
     always = np.where(days < FULL_DAYS, needed + _CAUTION, needed)
-    return np.where(while_learning[:, None], always, by_age)
+    late = np.where(days < FULL_DAYS, np.inf, needed)
+    return np.where(while_learning[:, None], always, np.where(full_only[:, None], late, by_age))

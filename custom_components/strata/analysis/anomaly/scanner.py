@@ -18,20 +18,36 @@ from numpy.typing import ArrayLike
 
 from ...core.model import Micros
 from ..base import AnomalyKind, Episode
-from . import records
+from . import counts, levels, records, runs
 from .channel import Channel, Field, Measure, Measured
 from .episodes import Cell, Draft, Peak, fold
 from .explain import evidence_of, is_gradual, kind_of, text_of
 from .field import make_field
-from .grid import Bools, Floats, Grid, Ints, clean, lay_out
+from .grid import STEPS, Bools, Floats, Grid, Ints, clean, lay_out
+from .prepare import Prepare, as_they_are, increases, occurrences, switched_on
 from .state import State
 from .surprise import Surprise, surprise
 from .thresholds import ALIVE, LEARNING_DAYS, SENSITIVITIES, opening
 
-KINDS: Mapping[str, Sequence[Measure]] = {
-    "numeric": (records.measure,),
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a kind of series is read: made ready, laid out, and by which channel families."""
+
+    families: Sequence[Measure]
+    prepare: Prepare
+    summed: bool = False
+    """A cell holds the sum of its readings, and lasts an hour."""
+
+
+_LEVELS: Sequence[Measure] = (records.measure, levels.measure, runs.measure)
+KINDS: Mapping[str, Kind] = {
+    "numeric": Kind(_LEVELS, as_they_are),
+    "meter": Kind(_LEVELS, increases),
+    "event": Kind((counts.measure,), occurrences, summed=True),
+    "on_off": Kind((counts.measure,), switched_on, summed=True),
 }
-"""Channel families by kind of series."""
+"""What `kind` may be."""
 _SAME_AS_NORMAL = 0.1
 """A number counts as normal up to this share (of the range, or of itself) above what was marked as normal."""
 _MOST_EVIDENCE = 6
@@ -74,7 +90,9 @@ def scan(
             not matter.
         values: their means; NaN, None and infinite ones are unknown. A value does not hold beyond its bucket.
         sensitivity: `low`, `medium` or `high`.
-        kind: a key of `KINDS`.
+        kind: `numeric` for levels; `meter` for registers that grow; `event` for how many events each row had (1 for
+            rows of single events; then all time from the first row on counts as watched); `on_off` for states, of
+            which being switched on is the event.
         timezone: IANA name of the home's, in which days begin and habits repeat.
         unit: shown in explanations.
         until: the instant up to which missing readings count as missing; None: the last reading.
@@ -94,8 +112,11 @@ def scan(
         nothing = np.empty(0)
         return Scan("no_data", 0, past.episodes, (), past.as_json(), nothing.astype(np.int64), nothing)
     with np.errstate(all="ignore"):
-        field = make_field(lay_out(at, what, timezone=timezone, until=until))
-        judged = _judge(field, KINDS[kind], sensitivity, past)
+        how = KINDS[kind]
+        at, what = how.prepare(at, what, until)
+        step = STEPS[-1] if how.summed else None
+        grid = lay_out(at, what, timezone=timezone, until=until, step=step, summed=how.summed)
+        judged = _judge(make_field(grid), how.families, sensitivity, past)
         return _conclude(judged, past, unit)
 
 
@@ -121,11 +142,12 @@ class _Judged:
 
 def _judge(field: Field, families: Sequence[Measure], sensitivity: str, past: State) -> _Judged:
     measured = [m for measure in families for m in measure(field)]
-    seen = surprise(measured, field.span, field.compared)
+    seen = surprise(measured, field)
     score = seen.score
     _forgive(score, measured, field, past)
     early = np.array([m.channel.while_learning for m in measured])
-    needed = opening(field.compared.sum(axis=1), sensitivity, early)
+    late = np.array([m.channel.full_only for m in measured])
+    needed = opening(field.compared.sum(axis=1), sensitivity, early, late)
     opens = score >= needed[..., None]
     alive = (score >= ALIVE) & np.isfinite(needed)[..., None]
     return _Judged(field, measured, seen, score, opens, alive)
