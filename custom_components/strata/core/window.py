@@ -83,12 +83,12 @@ def find_windows(
     course = _course(slots, earliest, latest, avoid, highest=highest)
     if contiguous:
         load = (Draw(0, amount, 1.0),)
-        placed = _several(course, count, lambda free: place(free, load))
+        placed = several(course, count, lambda free: place(free, load))
     elif shortest_run:
         shortest = _length(shortest_run)
-        placed = _several(course, count, lambda free: place_runs(free, amount, shortest))
+        placed = several(course, count, lambda free: place_runs(free, amount, shortest))
     else:
-        placed = _several(course, count, lambda free: place_loose(free, amount))
+        placed = several(course, count, lambda free: place_loose(free, amount))
     return [_window(each, amount, highest=highest) for each in placed]
 
 
@@ -113,12 +113,12 @@ def find_profile_windows(
     load = draws(profile)
     course = _course(slots, earliest, latest, avoid, highest=highest)
     energy = sum(draw.weight * (draw.end - draw.begin) for draw in load)
-    placed = _several(course, count, lambda free: place(free, load))
+    placed = several(course, count, lambda free: place(free, load))
     return [_window(each, energy, highest=highest) for each in placed]
 
 
-def draws(profile: Sequence[Phase], rows: Sequence[int] | None = None) -> tuple[Draw, ...]:
-    """Return the phases one after another; each is priced by its own of `rows`, by default all by the first.
+def draws(profile: Sequence[Phase]) -> tuple[Draw, ...]:
+    """Return the phases one after another, all priced by the first row.
 
     Raises:
         ValueError: a phase has no length or draws less than nothing, or nothing is drawn at all.
@@ -127,9 +127,9 @@ def draws(profile: Sequence[Phase], rows: Sequence[int] | None = None) -> tuple[
         raise ValueError("a load profile draws power in at least one phase, and less than nothing in none")
     load: list[Draw] = []
     begin = 0
-    for phase, row in zip(profile, rows or [0] * len(profile), strict=True):
+    for phase in profile:
         end = begin + _length(phase.duration)
-        load.append(Draw(begin, end, phase.watts, row))
+        load.append(Draw(begin, end, phase.watts))
         begin = end
     return tuple(load)
 
@@ -156,8 +156,12 @@ def _course(
     return course.without((to_micros(start), to_micros(end)) for start, end in avoid)
 
 
-def _several(course: Course, count: int, find: Callable[[Course], Placed | None]) -> list[Placed]:
-    """Return what `find` finds, up to `count` times, each time in what is left."""
+def several(course: Course, count: int, find: Callable[[Course], Placed | None]) -> list[Placed]:
+    """Return what `find` finds, up to `count` times, each time in what is left.
+
+    Raises:
+        ValueError: `count` is less than 1.
+    """
     if count < 1:
         raise ValueError(f"at least one window has to be asked for, not {count}")
     found: list[Placed] = []
