@@ -67,8 +67,8 @@ async def test_what_is_unusual_is_told_once_with_its_reason(
     assert home.states.get("binary_sensor.strata_temperature_anomaly").state == "off"  # type: ignore[union-attr]
     watched = home.states.get("sensor.strata_watched_entities")
     assert watched is not None
-    assert watched.state == "2"
-    assert watched.attributes["watching"] == [CELLAR, FRIDGE]
+    assert watched.state == "3"
+    assert watched.attributes["watching"] == [DOOR, CELLAR, FRIDGE]
     [event] = told
     assert event.data["entity_id"] == FRIDGE
     assert event.data["name"] == "Fridge"
@@ -175,7 +175,7 @@ async def test_the_digest_is_a_page_with_a_chart(home: HomeAssistant, start_hub:
     assert [finding["entity_id"] for finding in answer["findings"]] == [FRIDGE]
     assert page.count("<svg") == 1
     assert "Fridge" in page
-    assert "2 watched entities" in answer["summary"]
+    assert "3 watched entities" in answer["summary"]
 
 
 async def test_nothing_is_told_of_the_first_days(

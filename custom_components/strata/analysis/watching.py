@@ -19,7 +19,7 @@ LOOKED_BACK: Final = 35
 """Days of history that a scan reads: 28 to compare with, and what it is about."""
 LOOKED_BACK_BY_HOURS: Final = 90
 
-_EVENT, _NUMERIC, _STATE = "event", "numeric", "on_off"
+_EVENT, _NUMERIC = "event", "numeric"
 _HOUR_SECONDS: Final = 3600.0
 
 
@@ -52,7 +52,7 @@ WATCHABLE: Final[Mapping[str, Watchable]] = {
 _CHOSEN: Final[Mapping[Kind, str]] = {
     Kind.MEASUREMENT: _NUMERIC,
     Kind.METER: _NUMERIC,
-    Kind.ON_OFF: _STATE,
+    Kind.ON_OFF: _EVENT,
 }
 """How a series of another device class is scanned when the user chose it."""
 
@@ -64,7 +64,7 @@ class Target:
     entity_id: str
     series: Series
     kind: str
-    """`numeric`, `on_off` or `event`: how it is scanned."""
+    """`numeric` or `event`: how it is scanned."""
     device_class: str | None
 
     @property
@@ -92,9 +92,7 @@ def target_of(series: Series) -> Target | None:
     if series.key.measurement != MEASUREMENT or series.kind not in _CHOSEN or entity_id is None:
         return None
     device_class = series.labels.get("device_class")
-    known = WATCHABLE.get(device_class or "")
-    kind = known.kind if known and (known.kind == _EVENT) is (series.kind is Kind.ON_OFF) else _CHOSEN[series.kind]
-    return Target(entity_id, series, kind, device_class)
+    return Target(entity_id, series, _CHOSEN[series.kind], device_class)
 
 
 def _by_entity(series: Iterable[Series], now: Collection[str]) -> dict[str, Target]:

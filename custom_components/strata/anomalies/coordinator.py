@@ -13,7 +13,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 from homeassistant.util.signal_type import SignalType
 
-from ..analysis.anomaly import KINDS, mark_normal
+from ..analysis.anomaly import mark_normal
 from ..analysis.anomaly.state import State
 from ..analysis.base import Episode
 from ..analysis.watching import Target, choose
@@ -135,8 +135,7 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
             targets: list[Target] = []
         else:
             chosen = [*self.options.entities, *self._labelled(entities)]
-            found = choose(self.worker.all_series(), entities, chosen=chosen)
-            targets = [target for target in found if target.kind in KINDS]
+            targets = choose(self.worker.all_series(), entities, chosen=chosen)
         before = self.watched
         self.watched = {target.entity_id: self._take_up(target, before.get(target.entity_id)) for target in targets}
         for watched in self.watched.values():

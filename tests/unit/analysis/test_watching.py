@@ -55,7 +55,7 @@ def test_an_entity_that_is_gone_or_was_never_written_is_not_watched() -> None:
 def test_what_the_user_chose_is_watched_in_that_order_whatever_its_class() -> None:
     known = [series(1, "power"), series(2, None), series(3, "signal_strength"), series(4, None, Kind.ON_OFF)]
     chosen = choose(known, everywhere(known), chosen=["sensor.n4", "sensor.n2", "sensor.n9"])
-    assert [(each.entity_id, each.kind) for each in chosen] == [("sensor.n4", "on_off"), ("sensor.n2", "numeric")]
+    assert [(each.entity_id, each.kind) for each in chosen] == [("sensor.n4", "event"), ("sensor.n2", "numeric")]
 
 
 def test_texts_and_readings_of_sources_cannot_be_watched() -> None:
