@@ -25,10 +25,12 @@ from .entity import ranked_identifier
 from .fetching import QUOTAS, Quotas
 from .ingest import Ingest
 from .issues import async_clear_all, async_clear_store_issues, async_report_notice, async_report_store_too_new
+from .keeping import watched_of
 from .last_good import async_remove_last_good
 from .memory import async_remove_memory
 from .mirror_set import MirrorSet
 from .retention import Retention
+from .retention_watch import async_connect_retention
 from .runtime import StrataConfigEntry, StrataData, ladder_of, supervise
 from .services import async_setup_services
 from .source_set import SourceSet
@@ -62,18 +64,20 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
     )
     entry.runtime_data = data = StrataData(
         worker=worker,
-        ingest=Ingest(hass, worker, IngestFilter.from_options(entry.options)),
+        ingest=Ingest(hass, worker, IngestFilter.from_options(entry.options), watched_of(entry.options)),
         source_set=SourceSet(hass, entry, worker),
         mirror_set=MirrorSet(hass, entry, worker),
         store=StoreCoordinator(hass, entry, worker),
         anomalies=AnomalyCoordinator(hass, entry, worker),
+        retention=(ladder := Retention(worker, _now)),
         options=entry.options,
         hub_device_id=device.id,
         tasks=[
             entry.async_create_background_task(hass, supervise(name, work), f"{DOMAIN} {name}")
-            for name, work in (("writer", worker.run), ("retention", Retention(worker, _now).run))
+            for name, work in (("writer", worker.run), ("retention", ladder.run))
         ],
     )
+    async_connect_retention(hass, entry)
     # Should something below fail, nothing may go on into a closed store.
     entry.async_on_unload(data.mirror_set.async_stop)
     entry.async_on_unload(data.source_set.async_stop)
@@ -168,6 +172,7 @@ async def _async_updated(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
     if entry.options != data.options:
         data.options = entry.options
         data.ingest.async_set_filter(IngestFilter.from_options(entry.options))
+        data.ingest.async_set_watched(watched_of(entry.options))
         data.worker.ladder = ladder_of(entry.options)
         await data.anomalies.async_set_options(AnalysisOptions.of(entry.options))
     await data.source_set.async_follow()

@@ -44,6 +44,8 @@ HISTORIES: Final = (HISTORY_NOW, HISTORY_EVERYTHING)
 
 # The hub's options beside those of the ingest filter: days each tier is kept, by tier name.
 CONF_KEEP: Final = "keep"
+# And what the page about retention says, under one key.
+CONF_RETENTION: Final = "retention"
 
 STORE_FOLDER: Final = "strata"
 STORE_FILE: Final = "strata.db"

@@ -17,7 +17,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.entity import entity_sources
 
 from .core.entity_series import EntitySeries, Outcome
-from .core.filter import EntityFacts, IngestFilter
+from .core.filter import NOTHING, EntityFacts, IngestFilter, Selection
 from .core.model import MICROS_PER_SECOND, Cause, Micros
 from .core.row_sink import RowSink
 from .core.states import GAP_STATES
@@ -49,11 +49,14 @@ class Ingest:
     changes. Deleting an area or a label arrives as updates of the entities and devices that had it.
     """
 
-    def __init__(self, hass: HomeAssistant, worker: RowSink, ingest_filter: IngestFilter) -> None:
-        """Prepare; nothing is recorded before `async_start`."""
+    def __init__(
+        self, hass: HomeAssistant, worker: RowSink, ingest_filter: IngestFilter, watched: Selection = NOTHING
+    ) -> None:
+        """Prepare; nothing is recorded before `async_start`. Watched entities get 5-minute summaries."""
         self._hass = hass
         self._worker = worker
         self._filter = ingest_filter
+        self._watched = watched
         self._entities: dict[str, _Entity] = {}
         self._counters: Counter[Outcome] = Counter(dict.fromkeys(Outcome, 0))
         self._unsubscribe: list[Callable[[], None]] = []
@@ -94,6 +97,12 @@ class Ingest:
         the state they have.
         """
         self._filter = ingest_filter
+        self._in_slices(self._reconsider, list(self._entities))
+
+    @callback
+    def async_set_watched(self, watched: Selection) -> None:
+        """Let other entities get 5-minute summaries from now on."""
+        self._watched = watched
         self._in_slices(self._reconsider, list(self._entities))
 
     @callback
@@ -195,18 +204,20 @@ class Ingest:
         elif (source := entity_sources(self._hass).get(entity_id)) is not None:
             platform = source["domain"]
         named = {"device_class": device_class, "area_id": area_id, "friendly_name": friendly_name}
-        entity.series.relabel(labels | {name: str(value) for name, value in named.items() if value})
-        return self._filter.wants(
-            EntityFacts(
-                entity_id=entity_id,
-                platform=platform,
-                device_class=str(device_class) if device_class else None,
-                area_id=area_id,
-                labels=frozenset(own_labels),
-                diagnostic=diagnostic,
-                secret=labels["domain"] in PASSWORD_DOMAINS and mode == "password",
-            )
+        facts = EntityFacts(
+            entity_id=entity_id,
+            platform=platform,
+            device_class=str(device_class) if device_class else None,
+            area_id=area_id,
+            labels=frozenset(own_labels),
+            diagnostic=diagnostic,
+            secret=labels["domain"] in PASSWORD_DOMAINS and mode == "password",
         )
+        entity.series.relabel(
+            labels | {name: str(value) for name, value in named.items() if value},
+            watched=self._watched.names(facts) or self._watched.globs(facts),
+        )
+        return self._filter.wants(facts)
 
     @callback
     def _entity_registry_updated(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:

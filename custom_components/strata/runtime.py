@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .coordinator import SourceCoordinator
     from .ingest import Ingest
     from .mirror_set import MirrorSet
+    from .retention import Retention
+    from .retention_watch import RetentionWatch
     from .source_set import SourceSet
     from .store.worker import StoreWorker
     from .store_coordinator import StoreCoordinator
@@ -38,6 +40,8 @@ class StrataData:
     mirror_set: MirrorSet
     store: StoreCoordinator
     anomalies: AnomalyCoordinator
+    retention: Retention
+    retention_watch: RetentionWatch = field(init=False)
     options: Mapping[str, Any]
     """The options in force."""
     hub_device_id: str
@@ -51,13 +55,13 @@ class StrataData:
 
 
 def ladder_of(options: Mapping[str, Any]) -> Ladder:
-    """Return the tiers with the keeps the options ask for, in days by tier name.
+    """Return the tiers with the keeps the options ask for, in days by tier name; 0 days are for ever.
 
     Raises:
         LadderError: they contradict each other.
     """
     keeps: Mapping[str, float] = options.get(CONF_KEEP, {})
-    return DEFAULT_LADDER.keeping({tier: timedelta(days=days) for tier, days in keeps.items()})
+    return DEFAULT_LADDER.keeping({tier: timedelta(days=days) if days else None for tier, days in keeps.items()})
 
 
 async def supervise(

@@ -17,6 +17,7 @@ from scripts.benchmarks.figures import Figure, Options, machine
 ROOT = Path(__file__).resolve().parents[2]
 MEASUREMENTS: Mapping[str, str] = {
     "store_day": "24 h at 200K events/day in a process without Home Assistant: bytes written and kept, memory",
+    "ladder_year": "a year of 10K and of 100K events/day: what the ladder takes and saves, what the loop notices",
     "bulk_ingest": "1.4 M changes as fast as they go in",
     "kill": "kill -9 at 200 seeded instants",
     "loop_latency": "2,000 state changes/s in a real Home Assistant: what the event loop notices",

@@ -16,7 +16,7 @@ START = 1_792_540_800_000_000
 
 
 @dataclass(frozen=True)
-class _Sort:
+class Sort:
     """A sort of entity: how many, their share of all changes, and how their values move."""
 
     name: str
@@ -30,18 +30,30 @@ class _Sort:
     fine: bool = False
 
 
-_SORTS = (
-    _Sort("power", 40, 0.52, Kind.MEASUREMENT, "W", 1, 120.0, 25.0, fine=True),
-    _Sort("voltage", 12, 0.12, Kind.MEASUREMENT, "V", 1, 231.0, 0.4),
-    _Sort("temperature", 30, 0.10, Kind.MEASUREMENT, "°C", 2, 21.0, 0.04),
-    _Sort("humidity", 18, 0.06, Kind.MEASUREMENT, "%", 1, 48.0, 0.3),
-    _Sort("signal", 10, 0.05, Kind.MEASUREMENT, "dBm", 0, -67.0, 2.0),
-    _Sort("energy", 20, 0.11, Kind.METER, "kWh", 3, 1500.0, 0.004, fine=True),
-    _Sort("motion", 12, 0.03, Kind.ON_OFF, None, 0, 0.0, 1.0),
-    _Sort("mode", 8, 0.01, Kind.TEXT, None, 0, 0.0, 1.0),
+SORTS = (
+    Sort("power", 40, 0.52, Kind.MEASUREMENT, "W", 1, 120.0, 25.0, fine=True),
+    Sort("voltage", 12, 0.12, Kind.MEASUREMENT, "V", 1, 231.0, 0.4),
+    Sort("temperature", 30, 0.10, Kind.MEASUREMENT, "°C", 2, 21.0, 0.04),
+    Sort("humidity", 18, 0.06, Kind.MEASUREMENT, "%", 1, 48.0, 0.3),
+    Sort("signal", 10, 0.05, Kind.MEASUREMENT, "dBm", 0, -67.0, 2.0),
+    Sort("energy", 20, 0.11, Kind.METER, "kWh", 3, 1500.0, 0.004, fine=True),
+    Sort("motion", 12, 0.03, Kind.ON_OFF, None, 0, 0.0, 1.0),
+    Sort("mode", 8, 0.01, Kind.TEXT, None, 0, 0.0, 1.0),
 )
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MODES = ("idle", "heating", "cooling", "drying", "defrosting")
+
+
+def series_of(store: SqliteStore, sort: Sort, number: int) -> Series:
+    """Return the series of an entity, new to the store."""
+    name = f"{sort.name}_{number}"
+    return store.series(
+        SeriesKey.of_entity("home_assistant_events", f"{number:032x}{sort.name}"),
+        kind=sort.kind,
+        unit=sort.unit,
+        labels={"entity_id": f"sensor.{name}", "domain": "sensor", "friendly_name": name, "device_id": f"d{name}"},
+        fine=sort.fine,
+    )
 
 
 class HomeEvents:
@@ -50,24 +62,13 @@ class HomeEvents:
     def __init__(self, store: SqliteStore, *, per_day: int, seed: int = 1) -> None:
         self._chance = random.Random(seed)
         self._per_day = per_day
-        self._entities = [(sort, self._series(store, sort, number)) for sort in _SORTS for number in range(sort.count)]
+        self._entities = [(sort, series_of(store, sort, number)) for sort in SORTS for number in range(sort.count)]
         self._weights = [sort.share / sort.count * self._chance.uniform(0.3, 1.7) for sort, _ in self._entities]
         self._values = [sort.start * self._chance.uniform(0.8, 1.2) for sort, _ in self._entities]
         self._attributes = [self._attributes_of(sort, series) for sort, series in self._entities]
 
     @staticmethod
-    def _series(store: SqliteStore, sort: _Sort, number: int) -> Series:
-        name = f"{sort.name}_{number}"
-        return store.series(
-            SeriesKey.of_entity("home_assistant_events", f"{number:032x}{sort.name}"),
-            kind=sort.kind,
-            unit=sort.unit,
-            labels={"entity_id": f"sensor.{name}", "domain": "sensor", "friendly_name": name, "device_id": f"d{name}"},
-            fine=sort.fine,
-        )
-
-    @staticmethod
-    def _attributes_of(sort: _Sort, series: Series) -> Mapping[str, object]:
+    def _attributes_of(sort: Sort, series: Series) -> Mapping[str, object]:
         return {"state_class": str(sort.kind), "unit_of_measurement": sort.unit, **series.labels}
 
     def between(self, start: int, end: int) -> list[Row]:

@@ -8,7 +8,7 @@ import pytest
 
 from custom_components.strata import retention
 from custom_components.strata.core.model import Kind, SeriesKey, to_micros
-from custom_components.strata.retention import Retention, is_due, latest_due
+from custom_components.strata.retention import Hooks, Retention, is_due, latest_due
 from custom_components.strata.store.base import StoreError
 from custom_components.strata.store.worker import StoreWorker
 
@@ -58,7 +58,7 @@ async def worker(tmp_path):
 async def test_all_tiers_are_handed_down_once(worker):
     now = [berlin(2026, 3, 15, 12)]
     heard = []
-    ladder = Retention(worker, lambda: now[0], heard.append)
+    ladder = Retention(worker, lambda: now[0], Hooks(done=heard.append))
     await worker.write(lambda store: store.roll_up(now[0]))
     reports = await ladder.catch_up()
     assert [report.tier for report in reports] == ["raw", "five_minute", "hourly"]
@@ -73,11 +73,11 @@ async def test_a_failed_step_stops_the_night_and_is_tried_again(worker, monkeypa
     now = berlin(2026, 3, 15, 12)
     ladder = Retention(worker, lambda: now)
 
-    def fails(tier, now):
+    def fails(tier, now, **_):
         raise StoreError("no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr(worker._store, "downsample", fails)
+        patch.setattr(worker._store, "begin_downsample", fails)
         assert await ladder.catch_up() == []
     assert "no room" in caplog.text
     assert len(await ladder.catch_up()) == 3
@@ -97,7 +97,7 @@ async def test_it_looks_again_and_again(worker, monkeypatch):
     monkeypatch.setattr(retention, "CHECK_SECONDS", 0.01)
     heard = []
     now = [berlin(2026, 3, 15, 12)]
-    task = asyncio.create_task(Retention(worker, lambda: now[0], heard.append).run())
+    task = asyncio.create_task(Retention(worker, lambda: now[0], Hooks(done=heard.append)).run())
     async with asyncio.timeout(5):
         while len(heard) < 3:
             await asyncio.sleep(0.01)

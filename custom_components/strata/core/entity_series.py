@@ -42,11 +42,12 @@ class Outcome(StrEnum):
 class _Quantity:
     """One series of an entity with its unit conversion and its plausibility gate."""
 
-    __slots__ = ("_foreign_unit", "_gate", "_held", "_sink", "series")
+    __slots__ = ("_foreign_unit", "_gate", "_held", "_sink", "device_class", "series")
 
     def __init__(self, sink: RowSink, series: Series, device_class: str | None, foreign_unit: str | None) -> None:
         self._sink = sink
         self.series = series
+        self.device_class = device_class
         self._foreign_unit = foreign_unit
         self._held: dict[Micros, tuple[Flag, str | None, Attributes | None, Cause | None]] = {}
         """What else belongs to the rows under suspicion, with the flag they get when confirmed."""
@@ -114,6 +115,7 @@ class EntitySeries:
         "_sink",
         "_state",
         "_traits",
+        "_watched",
         "identity",
     )
 
@@ -135,12 +137,13 @@ class EntitySeries:
         self._state: str | None = None
         self._fresh = True
         self._floor = sink.started if sink.last_stop is None else sink.last_stop
+        self._watched = False
 
-    def relabel(self, labels: dict[str, str]) -> None:
-        """Give the entity's series these labels, in place of those they had."""
-        if labels == self._labels:
+    def relabel(self, labels: dict[str, str], *, watched: bool = False) -> None:
+        """Give the entity's series these labels, in place of those they had; watched ones get the 5-minute tier."""
+        if (labels, watched) == (self._labels, self._watched):
             return
-        self._labels = labels
+        self._labels, self._watched = labels, watched
         for quantity in self._fields.values():
             series = quantity.series
             self._sink.series(
@@ -148,9 +151,12 @@ class EntitySeries:
                 kind=series.kind,
                 unit=series.unit,
                 labels=labels,
-                fine=series.fine,
+                fine=self._is_fine(series.kind, quantity.device_class),
                 monotonic=series.monotonic,
             )
+
+    def _is_fine(self, kind: Kind, device_class: str | None) -> bool:
+        return self._watched or (kind in _NUMBERS and device_class in FINE_DEVICE_CLASSES)
 
     def begin_again(self, floor: Micros) -> None:
         """Treat the next state as the first one, no earlier than `floor`."""
@@ -245,13 +251,12 @@ class EntitySeries:
             else:
                 key = SeriesKey.of_entity(MEASUREMENT, self.identity, f"{key.field}[{unit}]")
         device_class = self._traits.device_class
-        fine = number and device_class in FINE_DEVICE_CLASSES
         series = self._sink.series(
             key,
             kind=kind,
             unit=unit,
             labels=self._labels,
-            fine=fine,
+            fine=self._is_fine(kind, device_class),
             monotonic=kind is not Kind.METER or self._traits.state_class == "total_increasing",
         )
         quantity = _Quantity(self._sink, series, device_class, foreign_unit)

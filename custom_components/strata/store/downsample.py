@@ -88,7 +88,7 @@ class Downsample(StoreJob):
             raise StoreError(f"{tier} is the coarsest tier in the store: there is nothing to roll it into")
         began = time.perf_counter()
         self._now = now
-        self._dry_run = dry_run
+        self.dry_run = dry_run
         self._tally = _Tally()
         self._portions = list(portions(self, self._source, limits(self, self._source, now, keeps)))
         self.total, self.done = len(self._portions), 0
@@ -112,16 +112,16 @@ class Downsample(StoreJob):
             self._tally.rows,
             self._tally.seconds,
             self._tally.bytes_freed,
-            self._dry_run,
+            self.dry_run,
             tuple(self._tally.problems),
         )
-        if not self._dry_run:
+        if not self.dry_run:
             self._journal(report, self._now)
         return report
 
     def _step(self, portion: Portion, tally: _Tally) -> None:
         source, when = self._source, portion.when
-        if not self._dry_run:
+        if not self.dry_run:
             self._settle()
         low, high = key_range(when.start // source.span, when.end // source.span - 1)
         weights = {
@@ -137,12 +137,12 @@ class Downsample(StoreJob):
             free = set(released(self._connection, weights))
             portion = Portion(when, portion.series - {key_series(key) for key in weights if key not in free})
             weights = {key: weight for key, weight in weights.items() if key_series(key) in portion.series}
-        refused = set() if self._dry_run else self._unproven(portion, tally)
+        refused = set() if self.dry_run else self._unproven(portion, tally)
         gone = [key for key in weights if key_series(key) not in refused]
         tally.source_rows += sum(weights[key][0] for key in gone)
         tally.bytes_freed += sum(weights[key][1] for key in gone)
         tally.rows += self._coarser_rows(portion)
-        if self._dry_run:
+        if self.dry_run:
             return
         with transaction(self._connection):
             if source.name == RAW:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core.model import Micros, Series, TimeRange
 from ..core.rollup import Rollup
-from . import anomalies, backlog, details, feed, forecasts, health, late, operations, roll_up, words
+from . import anomalies, backlog, details, expire, feed, forecasts, health, late, operations, roll_up, words
 from .base import CompactReport, Cursor, DownsampleReport, RollUpReport, StoreError
 from .catalog import Dictionaries
 from .compact import compact
@@ -19,6 +19,9 @@ from .rows import RAW_SPAN
 from .tiers import HOURLY, Keeps, Ladder
 from .views.day import Inputs
 from .views.refresh import Refresh, RefreshReport
+
+_PAGES_AT_ONCE = 1024
+"""Pages given back at once: 4 MB, some milliseconds."""
 
 
 class LadderRun:
@@ -44,9 +47,17 @@ class LadderRun:
             if self._work.connection is not store._connection:  # noqa: SLF001 - the other half of the store
                 raise StoreError(f"{store.path.name} is another file than the step began with")
             try:
-                return self._work.step()
+                return self._work.step() or self._give_back()
             finally:
                 store._load_borders(self._work.connection)  # noqa: SLF001 - the other half of the store
+
+    def _give_back(self) -> bool:
+        """Return some free pages to the disk; return False when there are none left."""
+        connection = self._work.connection
+        if self._work.dry_run or not connection.execute("PRAGMA freelist_count").fetchone()[0]:
+            return False
+        connection.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+        return True
 
     def end(self) -> DownsampleReport:
         """Write what was done into the journal and report it."""
@@ -181,6 +192,17 @@ class StoreMaintenance(ABC):
         """Keep what scans for anomalies left behind, by entity identity; that of other entities stays."""
         with in_store_words(self.path):
             anomalies.save(self._connection, states)
+
+    def last_operations(self) -> dict[str, Micros]:
+        """Return when each type of operation in the journal last ended without an error."""
+        with in_store_words(self.path):
+            return operations.last_successes(self._connection)
+
+    def expire_days(self, now: Micros | None = None, *, keeps: Keeps | None = None) -> Operation:
+        """Delete days that are past their time though nothing stands for them, a whole chunk of 32 days at a time."""
+        with in_store_words(self.path):
+            moment = self._now() if now is None else now
+            return expire.expire_days(self._connection, self.ladder, self._by_id, moment, keeps or {})
 
     def prune_details(self, before: Micros) -> int:
         """Delete attributes and causes older than an instant; return how many."""

@@ -1,0 +1,104 @@
+"""What the options say about how long history is kept, in the words of the store and the ladder."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+
+from .const import CONF_RETENTION
+from .core.filter import EntityFacts, Selection
+from .core.model import Series
+from .core.policy import TIERS, Keeps as TierKeeps, Policies, Rule, SeriesFacts
+from .retention import Schedule, times_of
+from .store.tiers import Keeps, Ladder
+
+CONF_RULES = "rules"
+CONF_KINDS = "kinds"
+CONF_PINNED = "pinned"
+CONF_WATCHED = "watched"
+CONF_EXPIRE_DAYS = "expire_days"
+CONF_PRICE = "price_per_gb"
+CONF_WEATHER = "weather"
+SELECTORS = ("entities", "labels", "areas", "device_classes", "domains")
+"""What a rule may name."""
+FOR_EVER_DAYS = 0
+"""In forms, so many days mean for ever."""
+_SLICE = 200
+
+type Said = Mapping[str, Any]
+
+
+def retention_of(options: Mapping[str, Any]) -> Said:
+    """Return what the page about retention says."""
+    said: Said = options.get(CONF_RETENTION, {})
+    return said
+
+
+def keep_of(days: float) -> timedelta | None:
+    """Return how long a number of days in a form is; None is for ever."""
+    return None if days == FOR_EVER_DAYS else timedelta(days=days)
+
+
+def rule_of(said: Said) -> Rule:
+    """Return a rule as the form has it."""
+    selection = Selection(**{name: frozenset(said.get(name) or ()) for name in SELECTORS})
+    return Rule(selection, {tier: keep_of(said[tier]) for tier in TIERS if said.get(tier) is not None})
+
+
+def policies_of(options: Mapping[str, Any]) -> Policies:
+    """Return everything the options say about single series."""
+    said = retention_of(options)
+    return Policies(
+        tuple(rule_of(rule) for rule in said.get(CONF_RULES, ())),
+        tuple(said.get(CONF_KINDS, ())),
+        Selection(entities=frozenset(said.get(CONF_PINNED, ()))),
+    )
+
+
+def schedule_of(options: Mapping[str, Any]) -> Schedule:
+    """Return when the steps of the ladder are due."""
+    return times_of(retention_of(options), Schedule())
+
+
+def watched_of(options: Mapping[str, Any]) -> Selection:
+    """Return the entities that get 5-minute summaries beside power and energy."""
+    return Selection(entities=frozenset(retention_of(options).get(CONF_WATCHED, ())))
+
+
+@callback
+def facts_of(hass: HomeAssistant, series: Series) -> SeriesFacts:
+    """Return what rules may ask about a series; of an entity that is gone what was last known of it."""
+    entity_id = series.labels.get("entity_id")
+    if entity_id is None:
+        return SeriesFacts(series.key.measurement)
+    labels: set[str] = set()
+    if (entry := er.async_get(hass).async_get(entity_id)) is not None:
+        labels |= entry.labels
+        if entry.device_id and (device := dr.async_get(hass).async_get(entry.device_id)) is not None:
+            labels |= device.labels
+    return SeriesFacts(
+        series.key.measurement,
+        EntityFacts(
+            entity_id=entity_id,
+            device_class=series.labels.get("device_class"),
+            area_id=series.labels.get("area_id"),
+            labels=frozenset(labels),
+        ),
+    )
+
+
+async def async_keeps(hass: HomeAssistant, all_series: Iterable[Series], policies: Policies, ladder: Ladder) -> Keeps:
+    """Return how long those series are kept that are kept otherwise than the ladder says, a slice at a time."""
+    if not policies:
+        return {}
+    default: TierKeeps = {tier.name: tier.keep for tier in ladder.tiers}
+    keeps: dict[int, TierKeeps] = {}
+    for count, series in enumerate(list(all_series), 1):
+        if series.id is not None and (own := policies.keeps(facts_of(hass, series), default)) != default:
+            keeps[series.id] = own
+        if not count % _SLICE:
+            await asyncio.sleep(0)
+    return keeps

@@ -1,0 +1,115 @@
+"""What the ladder does, told to the home: repair issues, an event, points of its own, and a look at the disk."""
+
+import asyncio
+import shutil
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.util import dt as dt_util
+
+from .const import DOMAIN, LOGGER
+from .core.model import Kind, SeriesKey, to_micros
+from .keeping import CONF_EXPIRE_DAYS, async_keeps, policies_of, retention_of, schedule_of
+from .runtime import StrataConfigEntry, supervise
+from .store.base import DownsampleReport
+from .store.downsample import OPERATIONS
+from .store.tiers import Keeps
+from .store.worker import StoreWorker
+
+EVENT_RETENTION_FAILED = f"{DOMAIN}_retention_failed"
+ISSUE_FAILED = "retention_failed"
+ISSUE_DISK_LOW = "disk_low"
+MEASUREMENT = "retention_metrics"
+DISK_SECONDS = 3600.0
+LEAST_FREE = 500 * 1024 * 1024
+"""Bytes that have to be free on the disk of the store."""
+FREE_AGAIN = 2 * LEAST_FREE
+
+
+class RetentionWatch:
+    """Hears of each step of the ladder."""
+
+    def __init__(self, hass: HomeAssistant, worker: StoreWorker) -> None:
+        """Watch over one store."""
+        self._hass = hass
+        self._worker = worker
+        self._low = False
+        self.disk_free: int | None = None
+        """Bytes, as of the last look."""
+
+    async def run(self) -> None:
+        """Look at the disk every hour, until cancelled."""
+        while True:
+            await self.async_look()
+            await asyncio.sleep(DISK_SECONDS)
+
+    async def async_look(self) -> None:
+        """Measure what is free, and say when it is little."""
+        try:
+            usage = await self._hass.async_add_executor_job(shutil.disk_usage, self._worker.path.parent)
+        except OSError as error:
+            LOGGER.debug("The disk of the store cannot be measured: %s", error)
+            return
+        self.disk_free = usage.free
+        if usage.free < LEAST_FREE and not self._low:
+            self._low = True
+            self._tell(ISSUE_DISK_LOW, "disk", f"{usage.free / 1024**2:.0f} MB")
+        elif usage.free > FREE_AGAIN:
+            self._low = False
+            ir.async_delete_issue(self._hass, DOMAIN, ISSUE_DISK_LOW)
+
+    @callback
+    def failed(self, step: str, reason: str) -> None:
+        """Tell that a step failed, or runs for too long."""
+        self._tell(ISSUE_FAILED, step, reason)
+
+    def _tell(self, issue: str, step: str, reason: str) -> None:
+        self._hass.bus.async_fire(EVENT_RETENTION_FAILED, {"step": step, "reason": reason})
+        ir.async_create_issue(
+            self._hass,
+            DOMAIN,
+            issue,
+            is_fixable=False,
+            severity=ir.IssueSeverity.ERROR,
+            translation_key=issue,
+            translation_placeholders={"step": step, "reason": reason},
+        )
+
+    @callback
+    def done(self, report: DownsampleReport) -> None:
+        """Take back what was said of a step that has succeeded, and keep its figures as points."""
+        ir.async_delete_issue(self._hass, DOMAIN, ISSUE_FAILED)
+        if not report.source_rows and not report.problems:
+            return
+        now = to_micros(dt_util.utcnow())
+        tags = {"operation_type": OPERATIONS[report.tier]}
+        figures = {
+            "records_processed": (float(report.source_rows), None),
+            "storage_freed_mb": (report.bytes_freed / 1024**2, "MB"),
+            "duration_seconds": (report.seconds, "s"),
+            "errors": (float(len(report.problems)), None),
+        }
+        for name, (value, unit) in figures.items():
+            series = self._worker.series(SeriesKey.of_tags(MEASUREMENT, tags, name), kind=Kind.MEASUREMENT, unit=unit)
+            self._worker.put(series, now, value)
+
+
+@callback
+def async_connect_retention(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
+    """Let the ladder of a hub follow its options and tell what it does."""
+    data = entry.runtime_data
+    worker = data.worker
+    watch = data.retention_watch = RetentionWatch(hass, worker)
+
+    async def keeps() -> Keeps:
+        return await async_keeps(hass, worker.all_series(), policies_of(entry.options), worker.ladder)
+
+    hooks = data.retention.hooks
+    hooks.schedule = lambda: schedule_of(entry.options)
+    hooks.keeps = keeps
+    hooks.expire_days = lambda: bool(retention_of(entry.options).get(CONF_EXPIRE_DAYS))
+    hooks.done, hooks.failed = watch.done, watch.failed
+    hooks.changed = data.store.async_update_listeners
+    data.tasks.append(
+        entry.async_create_background_task(hass, supervise("disk watch", watch.run), f"{DOMAIN} disk watch")
+    )
