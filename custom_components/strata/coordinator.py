@@ -249,7 +249,8 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         reading, implausible = plausible(self.role, reading)
         for name in implausible:
             self.implausible[name] = self.implausible.get(name, 0) + 1
-        self.data = reading
+        before, self.data = self.snapshot(), reading
+        self.occurrences.async_announce(before)
         self._watch()
         self.update_interval = max(self._wait_after(reading), SHORTEST_WAIT)
         self._follow_clock(implausible)

@@ -276,3 +276,27 @@ def test_no_tag_has_the_name_of_a_field():
     fields = {name for point in points for name in point.fields}
     assert "state" in fields
     assert not tags & fields
+
+
+def test_what_a_number_says_in_words_is_a_tag_of_its_points():
+    key = SeriesKey.of_tags("air_quality", {"location": "Here"}, "aqi")
+    labelled = renderer(labels={"air_quality": "category"})
+    given = rows((1, 40.0, 1, Flag.OK), (2, 60.0, 2, Flag.OK), (3, 45.0, 1, Flag.OK), (4, 5.0, 0, Flag.OK))
+    points = [
+        point for block in labelled.blocks(Series(key, Kind.MEASUREMENT, "AQI"), given) for point in block.points()
+    ]
+    here = {"location": "Here"}
+    assert sorted(points, key=lambda point: point.time) == [
+        Point("air_quality", {**here, "category": "heat"}, {"aqi": 40.0}, 1),
+        Point("air_quality", {**here, "category": "idle"}, {"aqi": 60.0}, 2),
+        Point("air_quality", {**here, "category": "heat"}, {"aqi": 45.0}, 3),
+        Point("air_quality", here, {"aqi": 5.0}, 4),
+    ]
+    # Texts of a series of texts, and of other measurements, are no tags.
+    text = Series(SeriesKey.of_tags("air_quality", here, "mood"), Kind.TEXT)
+    (block,) = labelled.blocks(text, rows((1, NONE, 1, Flag.OK)))
+    assert list(block.points()) == [Point("air_quality", here, {"mood": "heat"}, 1)]
+    (block,) = renderer().blocks(Series(key, Kind.MEASUREMENT), given)
+    assert len(block) == 4
+    assert list(renderer().blocks(of_entity(), rows((1, NONE, 0, Flag.GAP)))) == []
+    assert list(labelled.blocks(Series(key, Kind.MEASUREMENT), rows((1, NONE, 0, Flag.GAP)))) == []
