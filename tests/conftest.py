@@ -6,6 +6,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+import pytest_socket
 
 # Imported before the test rig puts a `custom_components` of its own on the path; without this line Home Assistant
 # answers "Integration not found".
@@ -57,6 +58,17 @@ def _load_custom_integrations(request: pytest.FixtureRequest) -> None:
         if "recorder_mock" in request.fixturenames:
             request.getfixturevalue("recorder_mock")
         request.getfixturevalue("enable_custom_integrations")
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Generator[str]:
+    """Address of an S3 server that runs until the end; it is there before each test's own sockets are forbidden."""
+    from tests.moto_s3 import running
+
+    pytest_socket.enable_socket()
+    with running() as url:
+        pytest_socket.disable_socket(allow_unix_socket=True)
+        yield url
 
 
 @pytest.fixture(autouse=True)

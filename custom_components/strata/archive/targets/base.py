@@ -77,6 +77,9 @@ class Target(ABC):
             TargetError: it cannot be used.
         """
 
+    def close(self) -> None:  # noqa: B027 - most have nothing to let go of
+        """Let go of connections; the next use opens new ones."""
+
     def verify(self, key: str, size: int, sha256: str, scratch: Path) -> Stored:
         """Prove that a file is there as it was: what the target says of it, and one reading of all of it.
 

@@ -196,6 +196,12 @@ class S3Target(Target):
             if error.problem is not Problem.NOT_FOUND:
                 raise
 
+    @override
+    def close(self) -> None:
+        client, self._made = self._made, None
+        if client is not None:
+            client.close()
+
     def _name(self, key: str) -> str:
         return f"{self._bucket.prefix}/{key}" if self._bucket.prefix else key
 
