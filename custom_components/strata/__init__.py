@@ -37,6 +37,7 @@ from .source_set import SourceSet
 from .store.base import StoreError, StoreNotice, StoreTooNew
 from .store.worker import StoreWorker
 from .store_coordinator import StoreCoordinator
+from .view_refresh import ViewRefresh, async_inputs
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -88,6 +89,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
     await data.mirror_set.async_follow()
     await data.anomalies.async_start()
     async_fire_on_bus(hass, entry)
+    views = ViewRefresh(worker, _now, lambda: async_inputs(hass, data.source_set))
+    data.tasks.append(entry.async_create_background_task(hass, supervise("views", views.run), f"{DOMAIN} views"))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_create_background_task(hass, data.store.async_refresh(), f"{DOMAIN} store size")
     _listen(hass, entry)

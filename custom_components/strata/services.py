@@ -15,6 +15,7 @@ from .const import CONF_ROLE, DOMAIN
 from .coordinator import SourceCoordinator
 from .core.model import Forecast, to_micros
 from .entity import ranked_identifier
+from .history_services import async_setup_history_services
 from .mirror_services import async_setup_mirror_services
 from .refusal import hub_of, not_there, refusal
 from .runtime import StrataConfigEntry
@@ -67,6 +68,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     hass.services.async_register(
         DOMAIN, SERVICE_GET_FORECAST, _async_get_forecast, GET_FORECAST_SCHEMA, SupportsResponse.ONLY
     )
+    async_setup_history_services(hass)
     async_setup_mirror_services(hass)
     async_setup_anomaly_services(hass)
 

@@ -43,6 +43,7 @@ async def test_actions_are_there_without_the_hub(home: HomeAssistant, start_hub:
         ("downsample", {"tier": "raw"}),
         ("get_current", {}),
         ("get_forecast", {"role": "electricity_pricing"}),
+        ("query_view", {"view": "daily_carbon_summary"}),
     ):
         with pytest.raises(ServiceValidationError):
             await ask(home, action, **data)

@@ -31,10 +31,11 @@ from custom_components.strata.sources.electricity_pricing.rows import END_KEYS, 
 from custom_components.strata.store.schema import v1, v2
 from custom_components.strata.store.sqlite import SqliteStore
 from custom_components.strata.store.tiers import DEFAULT_LADDER
+from custom_components.strata.store.views import VIEWS
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "custom_components" / "strata"
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/store.md", "docs/mirror.md", "docs/prices.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/store.md", "docs/mirror.md", "docs/prices.md", "docs/views.md")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 STORE = (ROOT / "docs" / "store.md").read_text(encoding="utf-8")
 TEXTS: dict[str, Any] = json.loads((PACKAGE / "translations" / "en.json").read_text(encoding="utf-8"))
@@ -235,6 +236,7 @@ def test_answers_have_the_keys_the_code_gives() -> None:
     files = [*PACKAGE.glob("*services.py"), *PACKAGE.glob("api/*.py"), *PACKAGE.glob("anomalies/*.py")]
     code = "".join(file.read_text(encoding="utf-8") for file in files)
     fields = {field.name for role in ROLES for field in role.fields}
+    fields |= {column.told for view in VIEWS for column in view.columns}
     answers = [yaml.safe_load(block) for block in _blocks(README, "yaml") if block.startswith("# answer")]
     assert len(answers) == len(ACTIONS)
     for answer in answers:

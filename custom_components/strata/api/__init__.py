@@ -5,10 +5,10 @@ from homeassistant.core import HomeAssistant, callback
 
 from ..http import StrataView
 from ..websocket import Command
-from . import external, insights
+from . import external, insights, views
 
-VIEWS: tuple[type[StrataView], ...] = (*external.VIEWS, *insights.VIEWS)
-COMMANDS: tuple[Command, ...] = (*external.COMMANDS, *insights.COMMANDS)
+VIEWS: tuple[type[StrataView], ...] = (*external.VIEWS, *insights.VIEWS, *views.VIEWS)
+COMMANDS: tuple[Command, ...] = (*external.COMMANDS, *insights.COMMANDS, *views.COMMANDS)
 
 
 @callback

@@ -7,10 +7,12 @@ import json
 import sqlite3
 from typing import Protocol
 
-from ...core.model import from_micros
+from ...core.model import Micros, from_micros
+from ..backlog import load_note
 from ..connection import in_store_words, snapshot
 from . import VIEWS, view as view_named
 from .base import Column, Shape, View
+from .refresh import REFRESHED
 
 MOST_ROWS = 10_000
 
@@ -57,6 +59,12 @@ class MaterializedViews:
     def names(self) -> tuple[str, ...]:
         """The views there are."""
         return tuple(view.name for view in VIEWS)
+
+    def refreshed(self) -> Micros | None:
+        """Return when views last were complete, None before the first time."""
+        with in_store_words(str(self._reader.path)):
+            found: Micros | None = load_note(self._reader.connection, REFRESHED)
+        return found
 
     def query(
         self,

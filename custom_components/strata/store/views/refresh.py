@@ -33,6 +33,8 @@ from .facts import Facts
 
 CURSOR = "views"
 """The name of the views' place in the change feed, and of their note in the file."""
+REFRESHED = "views_refreshed"
+"""The name of the note that says when views last were complete."""
 _SILENT_PERIODS = 2
 """How many chunks of days are searched for a meter that is silent today."""
 
@@ -71,9 +73,13 @@ class Refresh(StoreJob):
                 rows = self._days(due, used)
                 self._connection.executemany("DELETE FROM view_due WHERE date = ?", [(d.toordinal(),) for d in due])
         (waiting,) = self._connection.execute("SELECT COUNT(*) FROM view_due").fetchone()
-        if due and not waiting:
+        if not waiting:
             with transaction(self._connection):
-                self._finish(local_date(self._timezone, now))
+                if due:
+                    self._finish(local_date(self._timezone, now))
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"note:{REFRESHED}", json.dumps(now))
+                )
         return RefreshReport(len(due), rows, int(waiting), time.perf_counter() - began)
 
     def due_again(self, when: TimeRange) -> None:

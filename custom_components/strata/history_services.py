@@ -1,0 +1,37 @@
+"""The actions that answer from the history."""
+
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
+from homeassistant.exceptions import HomeAssistantError
+import probatio
+
+from .api.views import ATTR_VIEW, QUESTION, VIEW_NAMES, answer_view
+from .const import DOMAIN
+from .refusal import hub_of
+from .store.base import StoreError
+
+SERVICE_QUERY_VIEW = "query_view"
+
+QUERY_VIEW_SCHEMA = probatio.Schema({probatio.Required(ATTR_VIEW): probatio.In(VIEW_NAMES), **QUESTION})
+
+
+@callback
+def async_setup_history_services(hass: HomeAssistant) -> None:
+    """Register the actions that answer from the history."""
+    hass.services.async_register(
+        DOMAIN, SERVICE_QUERY_VIEW, _async_query_view, QUERY_VIEW_SCHEMA, SupportsResponse.ONLY
+    )
+
+
+def cannot_be_read(error: StoreError) -> HomeAssistantError:
+    """Return what is said when the store cannot answer."""
+    return HomeAssistantError(
+        translation_domain=DOMAIN, translation_key="store_failed", translation_placeholders={"reason": str(error)}
+    )
+
+
+async def _async_query_view(call: ServiceCall) -> ServiceResponse:
+    """Return rows of a view."""
+    try:
+        return await answer_view(hub_of(call.hass).runtime_data, call.data[ATTR_VIEW], call.data)
+    except StoreError as error:
+        raise cannot_be_read(error) from error
