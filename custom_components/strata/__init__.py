@@ -63,13 +63,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
         manufacturer=TITLE,
         entry_type=dr.DeviceEntryType.SERVICE,
     )
+    ingest = Ingest(hass, worker, IngestFilter.from_options(entry.options), watched_of(entry.options))
     entry.runtime_data = data = StrataData(
         worker=worker,
-        ingest=Ingest(hass, worker, IngestFilter.from_options(entry.options), watched_of(entry.options)),
+        ingest=ingest,
         source_set=SourceSet(hass, entry, worker),
         mirror_set=MirrorSet(hass, entry, worker),
         store=StoreCoordinator(hass, entry, worker),
-        anomalies=AnomalyCoordinator(hass, entry, worker),
+        anomalies=AnomalyCoordinator(hass, entry, worker, ingest),
         retention=(ladder := Retention(worker, _now)),
         options=entry.options,
         hub_device_id=device.id,

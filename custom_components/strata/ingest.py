@@ -8,7 +8,7 @@ series keeps its identity for life. Both carry the same `entity_id` label.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set as AbstractSet
 from time import time as now
 
 from homeassistant.const import EVENT_STATE_CHANGED, EntityCategory
@@ -57,6 +57,7 @@ class Ingest:
         self._worker = worker
         self._filter = ingest_filter
         self._watched = watched
+        self._scanned: AbstractSet[str] = frozenset()
         self._entities: dict[str, _Entity] = {}
         self._counters: Counter[Outcome] = Counter(dict.fromkeys(Outcome, 0))
         self._unsubscribe: list[Callable[[], None]] = []
@@ -104,6 +105,15 @@ class Ingest:
         """Let other entities get 5-minute summaries from now on."""
         self._watched = watched
         self._in_slices(self._reconsider, list(self._entities))
+
+    @callback
+    def async_set_scanned(self, entities: AbstractSet[str]) -> None:
+        """Let the entities that are searched for anomalies get 5-minute summaries too."""
+        changed = self._scanned ^ entities
+        self._scanned = entities
+        # Not in slices: those under way for another reason would be given up.
+        for entity_id in changed:
+            self._reconsider(entity_id)
 
     @callback
     def _state_changed(self, event: Event[EventStateChangedData]) -> None:
@@ -215,7 +225,7 @@ class Ingest:
         )
         entity.series.relabel(
             labels | {name: str(value) for name, value in named.items() if value},
-            watched=self._watched.names(facts) or self._watched.globs(facts),
+            watched=self._watched.names(facts) or self._watched.globs(facts) or entity_id in self._scanned,
         )
         return self._filter.wants(facts)
 

@@ -304,3 +304,23 @@ async def test_the_api_answers_episodes_and_follows_them(
     assert (await socket.receive_json())["event"]["anomalies"][0]["normal"] is False
     await home.services.async_call("strata", "mark_normal", {"entity_id": FRIDGE}, blocking=True)
     assert (await socket.receive_json())["event"]["anomalies"][0]["normal"] is True
+
+
+@pytest.mark.usefixtures("clock")
+async def test_what_is_watched_is_summed_up_every_five_minutes(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path
+) -> None:
+    entry = await start(home, start_hub, tmp_path)
+    worker = entry.runtime_data.worker
+    cellar = worker.find(SeriesKey.of_entity("home_assistant_events", CELLAR))
+    assert cellar is not None
+    assert cellar.fine
+    # A temperature that nobody watches has hours only.
+    await home.config_entries.async_unload(entry.entry_id)
+    home.config_entries.async_update_entry(entry, options={"analysis": {"entities": [FRIDGE]}})
+    await home.config_entries.async_setup(entry.entry_id)
+    cellar = entry.runtime_data.worker.find(SeriesKey.of_entity("home_assistant_events", CELLAR))
+    assert cellar is not None
+    home.states.async_set(CELLAR, "12.1", {"device_class": "temperature", "unit_of_measurement": "°C"})
+    await home.async_block_till_done()
+    assert not cellar.fine

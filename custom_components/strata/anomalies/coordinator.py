@@ -19,6 +19,7 @@ from ..analysis.base import Episode
 from ..analysis.watching import Target, choose
 from ..const import DOMAIN, LOGGER
 from ..core.model import Micros, to_micros
+from ..ingest import Ingest
 from ..runtime import StrataConfigEntry
 from ..store.base import StoreError
 from ..store.worker import StoreWorker
@@ -44,7 +45,7 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
 
     config_entry: StrataConfigEntry
 
-    def __init__(self, hass: HomeAssistant, entry: StrataConfigEntry, worker: StoreWorker) -> None:
+    def __init__(self, hass: HomeAssistant, entry: StrataConfigEntry, worker: StoreWorker, ingest: Ingest) -> None:
         """Begin with nothing watched; `async_start` takes up what earlier runs found."""
         super().__init__(hass, LOGGER, config_entry=entry, name="anomalies", update_interval=INTERVAL)
         self.options = AnalysisOptions.of(entry.options)
@@ -52,6 +53,7 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
         """By entity id."""
         self.scanned_until: Micros | None = None
         self.worker = worker
+        self._ingest = ingest
         self._states: dict[str, dict[str, Any]] = {}
         self._teller = Teller()
         self._points = AlertPoints(worker)
@@ -138,9 +140,8 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
             targets = choose(self.worker.all_series(), entities, chosen=chosen)
         before = self.watched
         self.watched = {target.entity_id: self._take_up(target, before.get(target.entity_id)) for target in targets}
-        for watched in self.watched.values():
-            # Judging by hours sees far less than judging by five minutes.
-            watched.target.series.fine = True
+        # Judging by hours sees far less than judging by five minutes.
+        self._ingest.async_set_scanned(frozenset(self.watched))
         self._follow(tuple(self.watched))
 
     def _take_up(self, target: Target, known: Watched | None) -> Watched:
