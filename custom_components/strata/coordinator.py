@@ -85,7 +85,9 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         self._last_good = LastGood(hass, subentry.subentry_id, self.provider, self.details)
         self.memory = Memory(self.provider)
         self.occurrences = Occurrences(self)
-        self._recorder = Recorder(worker, role, subentry.unique_id or subentry.subentry_id)
+        self.stored_as = subentry.unique_id or subentry.subentry_id
+        """The source's name in the store."""
+        self._recorder = Recorder(worker, role, self.stored_as)
         self._holds = False
         self._unsubscribe: list[CALLBACK_TYPE] = []
         self._unsubscribe_clock: CALLBACK_TYPE | None = None

@@ -72,7 +72,7 @@ class Recorder:
     def _end(self, name: str, moment: Micros) -> None:
         del self._written[name]
         field = next(field for field in self._role.fields if field.name == name)
-        key = _key(self._role, field, self._tags)
+        key = series_key(self._role, field, self._tags)
         if (series := self._worker.find(key)) is not None:
             self._worker.put(series, moment, flag=Flag.GAP)
 
@@ -101,12 +101,13 @@ class Recorder:
         self._worker.put(series, time, number, text, Flag.IMPOSSIBLE)
 
     def _series(self, field: StoredField, reading: Reading) -> Series:
-        key = _key(self._role, field, reading.tags)
+        key = series_key(self._role, field, reading.tags)
         unit = field.unit or reading.unit
         return self._worker.series(key, kind=Kind(field.kind), unit=unit, fine=field.fine)
 
 
-def _key(role: Role, field: StoredField, tags: Mapping[str, str]) -> SeriesKey:
+def series_key(role: Role, field: StoredField, tags: Mapping[str, str]) -> SeriesKey:
+    """Return the key of the series a role's field is stored as, under a reading's tags."""
     return SeriesKey.of_tags(role.measurement, {**tags, **field.tags}, field.stored_as or field.name)
 
 

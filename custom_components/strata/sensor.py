@@ -20,6 +20,7 @@ from homeassistant.util import dt as dt_util
 from .anomalies.entities import ANOMALY_SENSORS, AnomalySensor
 from .coordinator import SourceCoordinator
 from .entity import StrataHubEntity, StrataMetricEntity, StrataSourceEntity
+from .forecast_errors import async_add_when_foreseen
 from .mirror_coordinator import MirrorCoordinator
 from .mirror_entities import MIRROR_SENSORS, MirrorSensor
 from .ranking import RankedRole
@@ -118,6 +119,9 @@ async def async_setup_entry(
             return
         sensors.extend(SourceSensor(entry, speaker, description) for description in SOURCE_SENSORS)
         async_add_entities(sensors, config_subentry_id=speaker.subentry_id)
+        async_add_when_foreseen(
+            entry, speaker, lambda sensor: async_add_entities([sensor], config_subentry_id=speaker.subentry_id)
+        )
 
     @callback
     def add_mirror(mirror: MirrorCoordinator) -> None:

@@ -323,6 +323,9 @@ class StoredForecast:
     field: str
     offset_field: str | None = None
     """Field of a rendered point that says how many hours ahead its slot begins."""
+    judged_by: timedelta | None = None
+    """How long before an hour the forecast has to be in force that is compared with what came, where it is of the
+    source's main value; None where what was foreseen comes for certain."""
 
 
 def as_it_is(reading: Reading, details: Options, home: Home) -> Reading:

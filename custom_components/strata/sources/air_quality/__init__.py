@@ -27,6 +27,7 @@ from .purpleair import PurpleAir
 from .waqi import Waqi
 
 GOOD_FOR: Final = timedelta(hours=3)
+JUDGED_BY: Final = timedelta(hours=6)
 HIGHEST_INDEX: Final = 20_000
 """Dust storms have passed 10,000 µg/m³ of PM10."""
 DEVICE_CLASSES: Final[Mapping[str, str]] = {
@@ -149,7 +150,7 @@ AIR_QUALITY = Role(
     good_for=lambda reading: GOOD_FOR,
     providers=(OpenMeteo, Entity, AirNow, OpenAQ, Waqi, PurpleAir),
     forecasts=(
-        StoredForecast(forecast=AQI, measurement="air_quality_forecast", field=AQI),
+        StoredForecast(forecast=AQI, measurement="air_quality_forecast", field=AQI, judged_by=JUDGED_BY),
         StoredForecast(forecast=UV, measurement="air_quality_forecast", field=UV),
     ),
     events=(

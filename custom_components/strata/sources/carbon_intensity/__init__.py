@@ -41,6 +41,8 @@ from .odre import Odre
 from .watttime import WattTime
 
 GOOD_FOR = timedelta(hours=2)
+JUDGED_BY = timedelta(hours=6)
+"""A dishwasher that waits for the night is planned as long before."""
 
 
 def _value(field: str) -> Callable[[Snapshot], MetricValue]:
@@ -106,6 +108,10 @@ def _gram_fields(field: str, unit: str) -> tuple[StoredField, ...]:
     return tuple(StoredField(name=name, unit=unit, minimum=0, maximum=2000) for name in (field, *AHEAD[field]))
 
 
+def _stored_forecast(field: str) -> StoredForecast:
+    return StoredForecast(forecast=field, measurement="carbon_intensity_forecast", field=field, judged_by=JUDGED_BY)
+
+
 CARBON_INTENSITY = Role(
     key="carbon_intensity",
     measurement="carbon_intensity",
@@ -133,9 +139,9 @@ CARBON_INTENSITY = Role(
     lacks=_lacks,
     providers=(Neso, EnergyCharts, EnergiDataService, Odre, Entity, ElectricityMaps, WattTime),
     forecasts=(
-        StoredForecast(forecast=INTENSITY, measurement="carbon_intensity_forecast", field=INTENSITY),
-        StoredForecast(forecast=MARGINAL, measurement="carbon_intensity_forecast", field=MARGINAL),
-        StoredForecast(forecast=RENEWABLE, measurement="carbon_intensity_forecast", field=RENEWABLE),
+        _stored_forecast(INTENSITY),
+        _stored_forecast(MARGINAL),
+        _stored_forecast(RENEWABLE),
     ),
     fields_at=carbon_fields,
 )
