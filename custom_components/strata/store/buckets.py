@@ -11,6 +11,7 @@ from ..core.model import Kind, TimeRange
 from ..core.rollup import COLUMNS, NO_STATES, Column, Floats, Ints, Rollup, StateTime
 from . import chunks
 from .keys import KINDS, chunk_key, key_kind, key_period, key_range, key_series
+from .pace import Pace
 from .rows import stored_periods
 from .tiers import Tier
 
@@ -168,8 +169,9 @@ def replace(
     """
     changes: list[tuple[int, int, int, int]] = []
     count = 0
-    present = _present(connection, tier, when)
+    present, pace = _present(connection, tier, when), Pace()
     for series, bare in written:
+        pace.step()
         rollup = with_offsets(bare, timezone)
         count += len(rollup)
         kind = KINDS.index(rollup.kind)
@@ -264,12 +266,14 @@ def read_all(
     if not len(found):
         return {}
     parts: dict[tuple[int, Kind], list[Rollup]] = {}
+    pace = Pace()
     for key, blob in connection.execute(
         f"SELECT key, blob FROM {tier.table} WHERE key >= ? AND key < ? ORDER BY key",
         key_range(found[0], found[-1]),
     ):
         if only is not None and key_series(key) not in only:
             continue
+        pace.step()
         kind = KINDS[key_kind(key)]
         buckets = _cut(decode_buckets(blob, kind), when)
         if len(buckets):

@@ -20,6 +20,7 @@ from .job import StoreJob, watermark
 from .keys import MAX_SERIES, key_range, key_series
 from .late import Settle
 from .operations import Operation
+from .pace import Pace
 from .proof import buckets_differ, rows_differ
 from .release import forget, released
 from .roll_up import RollUp, load_carries, save_carries
@@ -217,6 +218,7 @@ class Downsample(StoreJob):
         wide = TimeRange(when.start - rows.RAW_SPAN, when.end + rows.RAW_SPAN)
         found = rows.read_all(self._connection, wide, portion.series)
         kept = borders.load(self._connection, RAW)
+        pace = Pace()
         wrong: dict[int, str] = {}
         for tier in (HOURLY, FIVE_MINUTE):
             stored = buckets.read_all(self._connection, self._ladder[tier], wide, portion.series)
@@ -224,6 +226,7 @@ class Downsample(StoreJob):
                 series = self._series.get(number)
                 if series is None or (tier == FIVE_MINUTE and not series.fine):
                     continue
+                pace.step()
                 rolled = stored.get((number, series.kind), buckets.empty(series.kind))
                 reason = rows_differ(series, history, rolled, when, kept[number])
                 if reason:

@@ -12,6 +12,7 @@ from ..core.model import EXCLUDED_FLAGS, Flag, TimeRange
 from . import chunks
 from .base import RawRows
 from .keys import NO_KIND, chunk_key, key_period, key_range, key_series, periods
+from .pace import Pace
 from .tiers import HOUR
 
 RAW_SPAN = HOUR
@@ -191,7 +192,7 @@ def read_all(
 ) -> dict[int, RawRows]:
     """Return every series' rows in `when`, or those of some; series without rows are left out."""
     parts: dict[int, list[RawRows]] = {}
-    spans = periods(RAW_SPAN, when)
+    spans, pace = periods(RAW_SPAN, when), Pace()
     if len(spans):
         for key, blob in connection.execute(
             "SELECT key, blob FROM raw_chunk WHERE key >= ? AND key < ? ORDER BY key",
@@ -199,6 +200,7 @@ def read_all(
         ):
             if only is not None and key_series(key) not in only:
                 continue
+            pace.step()
             rows = cut(decode_rows(blob), when)
             if len(rows):
                 parts.setdefault(key_series(key), []).append(rows)
