@@ -41,6 +41,7 @@ DAY_MANY = Channel(
     AnomalyKind.BURST,
     "events since midnight",
     0.0,
+    handicap=1.5,
     judged=True,
     full_only=True,
     unit="",

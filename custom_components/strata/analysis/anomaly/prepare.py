@@ -21,17 +21,16 @@ def as_they_are(times: Ints, values: Floats, until: Micros | None) -> tuple[Ints
 def increases(times: Ints, values: Floats, until: Micros | None) -> tuple[Ints, Floats]:
     """Return how much a register grew until each reading.
 
-    A fall below 90 % is a new start from zero, a smaller one a correction that counts as nothing;
-    what has grown during a gap belongs to no cell and stays unknown.
+    A fall below 90 % is a new start, and what grew before it is unknown; a smaller one is a
+    correction that counts as nothing. What has grown during a gap belongs to no cell.
     """
     known = ~np.isnan(values)
     at, what = times[known], values[known]
     if len(at) < 2:
         return times, np.full(len(times), np.nan)
     grown = np.diff(what)
-    fell = grown < 0
-    started = fell & (what[1:] < RESET_RATIO * what[:-1])
-    grown = np.where(started, np.maximum(what[1:], 0.0), np.where(fell, 0.0, grown))
+    started = (grown < 0) & (what[1:] < RESET_RATIO * what[:-1])
+    grown = np.where(started, np.nan, np.maximum(grown, 0.0))
     grown[np.diff(at) > 2 * usual_step(times)] = np.nan
     return at[1:], grown
 
@@ -39,7 +38,7 @@ def increases(times: Ints, values: Floats, until: Micros | None) -> tuple[Ints, 
 def occurrences(times: Ints, values: Floats, until: Micros | None) -> tuple[Ints, Floats]:
     """Return counts; rows that are all events are completed by hours without any, up to `until`."""
     counts = np.where(values < 0, np.nan, values)
-    if not (counts > 0).all():
+    if not len(times) or not (counts > 0).all():
         return times, counts
     end = max(int(times[-1]), (until or 0) - 1)
     hours = np.arange(int(times[0]), end + 1, HOUR, dtype=np.int64)

@@ -107,13 +107,12 @@ def scan(
     if sensitivity not in SENSITIVITIES:
         raise ValueError(f"sensitivity is one of {', '.join(SENSITIVITIES)}, not {sensitivity!r}")
     past = State.from_json(state)
-    at, what = clean(times, values)
+    how = KINDS[kind]
+    at, what = how.prepare(*clean(times, values), until)
     if not len(at) or np.isnan(what).all():
         nothing = np.empty(0)
         return Scan("no_data", 0, past.episodes, (), past.as_json(), nothing.astype(np.int64), nothing)
     with np.errstate(all="ignore"):
-        how = KINDS[kind]
-        at, what = how.prepare(at, what, until)
         step = STEPS[-1] if how.summed else None
         grid = lay_out(at, what, timezone=timezone, until=until, step=step, summed=how.summed)
         judged = _judge(make_field(grid), how.families, sensitivity, past)
