@@ -155,3 +155,44 @@ async def test_inputs_come_from_sources_by_rank_and_the_energy_dashboard(
     assert inputs.carbon[0].field == "carbon_intensity_gco2_kwh"
     entry.runtime_data.sources["prices_AT"].data = None
     assert await async_inputs(home, entry.runtime_data.source_set) is None
+
+
+async def test_history_is_told_by_action_rest_and_stream(
+    home: HomeAssistant,
+    start_hub: StartHub,
+    energy_charts: AiohttpClientMocker,
+    freezer: FrozenDateTimeFactory,
+    hass_client: ClientSessionGenerator,
+    hass_ws_client: WebSocketGenerator,
+) -> None:
+    await heat(home, start_hub, freezer)
+    asked = {"entity_id": "sensor.heater_power"}
+    answer = await home.services.async_call(DOMAIN, "query_history", asked, blocking=True, return_response=True)
+    assert answer is not None
+    assert (answer["resolution"], answer["tiers"], answer["next"]) == ("raw", ["raw"], None)
+    [series] = answer["series"]
+    [part] = series["segments"]
+    assert [(row["time"], row["value"]) for row in part["rows"]] == [
+        ("2026-11-21T08:07:00+00:00", 2000.0),
+        ("2026-11-21T09:07:00+00:00", 0.0),
+    ]
+    client = await hass_client()
+    url = "/api/strata/v2/devices/sensor.heater_power/history"
+    assert await (await client.get(url)).json() == answer
+    hours = await (await client.get(url, params={"tier": "hourly", "start": "2026-11-21T00:00:00Z"})).json()
+    assert [row["total_energy"] for row in hours["series"][0]["segments"][0]["rows"]] == [
+        pytest.approx(2 * 53 / 60),
+        pytest.approx(2 * 7 / 60),
+    ]
+    for bad, status in (("sensor.nothing", HTTPStatus.NOT_FOUND), ("sensor.heater_power", HTTPStatus.BAD_REQUEST)):
+        response = await client.get(f"/api/strata/v2/devices/{bad}/history", params={"start": "2026-11-22T00:00:00Z"})
+        assert response.status == status
+    socket = await hass_ws_client(home)
+    with patch("custom_components.strata.api.history.ROWS_STREAMED", 1):
+        await socket.send_json_auto_id({"type": "strata/history", **asked})
+        assert (await socket.receive_json())["success"]
+        events = [(await socket.receive_json())["event"] for _ in range(2)]
+    assert [event["last"] for event in events] == [False, True]
+    assert [event["series"][0]["segments"][0]["rows"][0]["value"] for event in events] == [2000.0, 0.0]
+    await socket.send_json_auto_id({"type": "strata/history", "entity_id": "sensor.nothing"})
+    assert (await socket.receive_json())["error"]["code"] == "entity_not_recorded"

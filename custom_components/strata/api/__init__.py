@@ -5,10 +5,10 @@ from homeassistant.core import HomeAssistant, callback
 
 from ..http import StrataView
 from ..websocket import Command
-from . import external, insights, views
+from . import external, history, insights, views
 
-VIEWS: tuple[type[StrataView], ...] = (*external.VIEWS, *insights.VIEWS, *views.VIEWS)
-COMMANDS: tuple[Command, ...] = (*external.COMMANDS, *insights.COMMANDS, *views.COMMANDS)
+VIEWS: tuple[type[StrataView], ...] = (*external.VIEWS, *history.VIEWS, *insights.VIEWS, *views.VIEWS)
+COMMANDS: tuple[Command, ...] = (*external.COMMANDS, *history.COMMANDS, *insights.COMMANDS, *views.COMMANDS)
 
 
 @callback

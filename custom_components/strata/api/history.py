@@ -1,0 +1,174 @@
+"""`devices/{entity_id}/history`: one entity over any span, from whichever layers reach back so far."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast, override
+
+from homeassistant.components.websocket_api.connection import ActiveConnection
+from homeassistant.components.websocket_api.const import ERR_HOME_ASSISTANT_ERROR
+from homeassistant.components.websocket_api.decorators import async_response, websocket_command
+from homeassistant.components.websocket_api.messages import event_message
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import config_validation as cv, entity_registry as er
+from homeassistant.util import dt as dt_util
+from homeassistant.util.json import JsonObjectType
+import probatio
+
+from ..core.entity_series import MEASUREMENT
+from ..core.model import Micros, Series, TimeRange, from_micros
+from ..http import BASE_PATH, ApiCall, StrataView
+from ..refusal import hub_of, not_there, refusal
+from ..runtime import StrataData
+from ..store.base import StoreError
+from ..store.history import ORDER, History, history, initial, resolution
+from ..store.reader import StoreReader
+from ..store.tiers import RAW
+from ..store.worker import StoreWorker
+from ..websocket import STORE_FAILED
+
+ATTR_ENTITY = "entity_id"
+ATTR_START = "start"
+ATTR_END = "end"
+ATTR_TIER = "tier"
+ATTR_LIMIT = "limit"
+AUTO = "auto"
+
+DEFAULT_SPAN = timedelta(days=1)
+ROWS_ASKED = 5_000
+MOST_ROWS = 20_000
+ROWS_STREAMED = 2_000
+"""Rows in one message of a stream."""
+
+SPAN: dict[str | probatio.Marker, Any] = {
+    probatio.Optional(ATTR_START): cv.datetime,
+    probatio.Optional(ATTR_END): cv.datetime,
+    probatio.Optional(ATTR_TIER, default=AUTO): probatio.In((AUTO, *ORDER)),
+}
+QUESTION: dict[str | probatio.Marker, Any] = {
+    **SPAN,
+    probatio.Optional(ATTR_LIMIT, default=ROWS_ASKED): probatio.All(
+        probatio.Coerce(int), probatio.Range(min=1, max=MOST_ROWS)
+    ),
+}
+
+
+def series_of(hass: HomeAssistant, worker: StoreWorker, entity_id: str) -> list[Series]:
+    """Return an entity's stored series: those of its registry entry, or those last known under its name.
+
+    Raises:
+        NotThere: nothing of it is stored.
+    """
+    entry = er.async_get(hass).async_get(entity_id)
+    identity = f"entity:{entity_id if entry is None else entry.id}"
+    own = [one for one in worker.all_series() if one.key.measurement == MEASUREMENT and one.id is not None]
+    found = [one for one in own if one.key.identity == identity]
+    found = found or [one for one in own if one.labels.get("entity_id") == entity_id]
+    if not found:
+        raise not_there("entity_not_recorded", entity=entity_id)
+    return found
+
+
+def span_of(question: Mapping[str, Any]) -> TimeRange:
+    """Return the span that is asked for: the last day when nothing is said.
+
+    Raises:
+        ServiceValidationError: it ends before it starts.
+    """
+    end: datetime = dt_util.as_utc(question[ATTR_END]) if ATTR_END in question else dt_util.utcnow()
+    start: datetime = dt_util.as_utc(question[ATTR_START]) if ATTR_START in question else end - DEFAULT_SPAN
+    if end <= start:
+        raise refusal("end_before_start")
+    return TimeRange.between(start, end)
+
+
+async def answer_history(
+    data: StrataData, entity_id: str, series: Sequence[Series], when: TimeRange, tier: str | None, limit: int
+) -> tuple[JsonObjectType, Micros | None]:
+    """Return rows of an entity's series, and where to go on when there are more than `limit`.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    timezone = data.worker.timezone
+
+    def read(reader: StoreReader) -> tuple[JsonObjectType, Micros | None]:
+        found = history(reader, timezone, series, when, tier=tier, limit=limit)
+        told: dict[str, object] = {
+            "entity_id": entity_id,
+            "start": from_micros(when.start).isoformat(),
+            "end": from_micros(when.end).isoformat(),
+            "resolution": found.resolution,
+            "tiers": found.tiers,
+            "series": [_told(reader, one, found, when.start) for one in range(len(series))],
+            "next": None if found.next is None else from_micros(found.next).isoformat(),
+        }
+        return cast("JsonObjectType", told), found.next
+
+    return await data.worker.read(read)
+
+
+def _told(reader: StoreReader, place: int, found: History, start: Micros) -> dict[str, object]:
+    one = found.series[place]
+    parts: list[dict[str, Any]] = []
+    for _, tier, row in one.rows:
+        if not parts or parts[-1]["tier"] != tier:
+            parts.append({"tier": tier, "rows": []})
+        parts[-1]["rows"].append(row)
+    return {
+        "field": one.series.key.field,
+        "kind": one.series.kind.value,
+        "unit": one.series.unit,
+        "initial": initial(reader, one.series, start) if found.resolution == RAW else None,
+        "segments": parts,
+    }
+
+
+async def async_query_history(
+    hass: HomeAssistant, data: StrataData, entity_id: str, question: Mapping[str, Any]
+) -> JsonObjectType:
+    """Return what actions and REST answer."""
+    series = series_of(hass, data.worker, entity_id)
+    tier = None if question[ATTR_TIER] == AUTO else question[ATTR_TIER]
+    answer, _ = await answer_history(data, entity_id, series, span_of(question), tier, question[ATTR_LIMIT])
+    return answer
+
+
+class HistoryView(StrataView):
+    """One entity over a span."""
+
+    url = f"{BASE_PATH}/devices/{{entity_id}}/history"
+    name = "api:strata:history"
+    query = probatio.Schema(QUESTION)
+
+    @override
+    async def async_answer(self, call: ApiCall) -> JsonObjectType:
+        return await async_query_history(call.hass, call.entry.runtime_data, call.parts["entity_id"], call.query)
+
+
+@websocket_command({probatio.Required("type"): "strata/history", probatio.Required(ATTR_ENTITY): cv.entity_id, **SPAN})
+@async_response
+async def stream(hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]) -> None:
+    """Send an entity's history, however long, as events of some thousand rows; the last one says that it is."""
+    number = msg["id"]
+    try:
+        data = hub_of(hass).runtime_data
+        series = series_of(hass, data.worker, msg[ATTR_ENTITY])
+        when = span_of(msg)
+        tier = resolution(series, when) if msg[ATTR_TIER] == AUTO else msg[ATTR_TIER]
+        connection.subscriptions[number] = lambda: None
+        connection.send_result(number)
+        while number in connection.subscriptions:
+            answer, following = await answer_history(data, msg[ATTR_ENTITY], series, when, tier, ROWS_STREAMED)
+            connection.send_message(event_message(number, answer | {"last": following is None}))
+            if following is None:
+                return
+            when = TimeRange(following, when.end)
+    except HomeAssistantError as error:
+        connection.send_error(number, error.translation_key or ERR_HOME_ASSISTANT_ERROR, str(error))
+    except StoreError as error:
+        connection.send_error(number, STORE_FAILED, str(error))
+
+
+VIEWS = (HistoryView,)
+COMMANDS = (stream,)

@@ -1,0 +1,207 @@
+"""History of one entity over any span: which layers tell it, and their rows.
+
+Each layer reaches back as far as it is kept, so a span is told by the layer that suits its length
+as far back as that goes, and by coarser ones before.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..core.model import Flag, Kind, Micros, Series, TimeRange, from_micros
+from ..core.rollup import Rollup
+from . import borders
+from .answers import Answer, answers
+from .base import RawRows
+from .keys import MAX_SERIES
+from .tiers import DAILY, DAY, FIVE_MINUTE, HOUR, HOURLY, RAW
+
+if TYPE_CHECKING:
+    from .reader import StoreReader
+
+ARCHIVE = "archive"
+"""What days are told by that have left the store."""
+ORDER = (RAW, FIVE_MINUTE, HOURLY, DAILY)
+_LONGEST = ((RAW, 26 * HOUR), (FIVE_MINUTE, 8 * DAY), (HOURLY, 62 * DAY))
+"""Up to which span a layer suits; beyond the last one it is days."""
+_READ_AT_ONCE = {RAW: DAY, FIVE_MINUTE: 7 * DAY, HOURLY: 31 * DAY, DAILY: 366 * DAY}
+
+type ReadArchive = Callable[[Series, TimeRange], Iterator[tuple[Micros, Answer]]]
+"""Gives archived days of a series, each with its start, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch that one layer tells."""
+
+    tier: str
+    when: TimeRange
+
+
+@dataclass(slots=True)
+class SeriesHistory:
+    """Rows of one series, each with the layer it comes from."""
+
+    series: Series
+    rows: list[tuple[Micros, str, Answer]] = field(default_factory=list)
+    cut: Micros | None = None
+    """Where the limit ended it: rows from there on are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What was asked for; `next` is where to go on when a limit has cut it off."""
+
+    resolution: str
+    series: tuple[SeriesHistory, ...]
+    next: Micros | None = None
+
+    @property
+    def tiers(self) -> list[str]:
+        """The layers that told it, from fine to coarse."""
+        used = {tier for of in self.series for _, tier, _ in of.rows}
+        return [tier for tier in (*ORDER, ARCHIVE) if tier in used]
+
+
+def resolution(series: Sequence[Series], when: TimeRange) -> str:
+    """Return the layer that suits a span."""
+    found = next((tier for tier, longest in _LONGEST if when.duration <= longest), DAILY)
+    if found == FIVE_MINUTE and not any(one.fine for one in series):
+        return HOURLY
+    return found
+
+
+def segments(reader: StoreReader, timezone: str, series: Series, when: TimeRange, finest: str) -> list[Segment]:
+    """Return which layer tells which part of `when`, oldest first, none finer than `finest`."""
+    left = when.end
+    found: list[Segment] = []
+    for tier in ORDER[ORDER.index(finest) :]:
+        if tier == FIVE_MINUTE and not series.fine:
+            continue
+        begin = max(when.start, min(left, _kept_from(reader, timezone, tier, series)))
+        if begin < left:
+            found.append(Segment(tier, TimeRange(begin, left)))
+            left = begin
+    return found[::-1]
+
+
+def _kept_from(reader: StoreReader, timezone: str, tier: str, series: Series) -> Micros:
+    number = series.id or 0
+    if tier in {RAW, HOURLY}:
+        return borders.border(reader.connection, timezone, tier, number)
+    if tier == DAILY:
+        return 0
+    # Five-minute rows go by whole periods, and hours tell what is older.
+    period = reader.connection.execute(
+        "SELECT MIN(key) >> 24 FROM five_minute_chunk WHERE (key >> 4) & ? = ?", (MAX_SERIES, number)
+    ).fetchone()[0]
+    return 2**62 if period is None else int(period) * DAY
+
+
+def history(
+    reader: StoreReader,
+    timezone: str,
+    series: Sequence[Series],
+    when: TimeRange,
+    *,
+    tier: str | None = None,
+    limit: int = 5_000,
+    archive: ReadArchive | None = None,
+) -> History:
+    """Return rows of an entity's series in `when`, up to `limit` rows of each.
+
+    Args:
+        reader: the store.
+        timezone: the home's clock.
+        series: the entity's series.
+        when: the span.
+        tier: the finest layer to use; the one that suits the span when None.
+        limit: how many rows of a series at most.
+        archive: gives what is older than the days that are kept.
+    """
+    chosen = tier or resolution(series, when)
+    told = tuple(_of_series(reader, timezone, one, when, chosen, limit, archive) for one in series)
+    following = min((one.cut for one in told if one.cut is not None), default=None)
+    if following is not None:
+        for one in told:
+            one.rows = [row for row in one.rows if row[0] < following]
+    return History(chosen, told, following)
+
+
+def _of_series(
+    reader: StoreReader,
+    timezone: str,
+    series: Series,
+    when: TimeRange,
+    finest: str,
+    limit: int,
+    archive: ReadArchive | None,
+) -> SeriesHistory:
+    told = SeriesHistory(series)
+    for tier, start, row in _rows(reader, timezone, series, when, finest, archive):
+        if len(told.rows) >= limit:
+            told.cut = start
+            break
+        told.rows.append((start, tier, row))
+    return told
+
+
+def _rows(
+    reader: StoreReader, timezone: str, series: Series, when: TimeRange, finest: str, archive: ReadArchive | None
+) -> Iterator[tuple[str, Micros, Answer]]:
+    for segment in segments(reader, timezone, series, when, finest):
+        if segment.tier == DAILY and archive is not None:
+            oldest = _oldest_day(reader, series, segment.when)
+            for start, row in archive(series, TimeRange(segment.when.start, oldest)):
+                yield ARCHIVE, start, row
+        begin = segment.when.start
+        if segment.tier != RAW:
+            begin = max(begin, _first(reader, segment.tier))
+        while begin < segment.when.end:
+            end = min(begin + _READ_AT_ONCE[segment.tier], segment.when.end)
+            for start, row in _read(reader, segment.tier, series, TimeRange(begin, end)):
+                yield segment.tier, start, row
+            begin = end
+
+
+def _first(reader: StoreReader, tier: str) -> Micros:
+    """Return no later than where a tier's oldest chunk begins."""
+    span = 32 * DAY if tier == DAILY else DAY
+    found = reader.connection.execute(f"SELECT MIN(key) >> 24 FROM {tier}_chunk").fetchone()[0]
+    return 2**62 if found is None else int(found) * span
+
+
+def _oldest_day(reader: StoreReader, series: Series, when: TimeRange) -> Micros:
+    days = reader.tier(DAILY, series.id or 0, series.kind, when)
+    return int(days.starts[0]) if len(days) else when.end
+
+
+def _read(reader: StoreReader, tier: str, series: Series, when: TimeRange) -> Iterator[tuple[Micros, Answer]]:
+    if tier == RAW:
+        rows = reader.raw(series.id or 0, when)
+        yield from zip(rows.times.tolist(), _changes(reader, series, rows), strict=True)
+        return
+    rolled: Rollup = reader.tier(tier, series.id or 0, series.kind, when)
+    yield from zip(rolled.starts.tolist(), answers(rolled, tier, series.unit, reader.texts), strict=True)
+
+
+def _changes(reader: StoreReader, series: Series, rows: RawRows) -> list[Answer]:
+    words = reader.texts({code for code in rows.texts.tolist() if code})
+    return [
+        {
+            "time": from_micros(time).isoformat(),
+            "value": None if flag == Flag.GAP or series.kind is Kind.TEXT or value != value else value,  # noqa: PLR0124
+            "state": words.get(text),
+            "flag": Flag(flag).name.lower(),
+        }
+        for time, value, text, flag in zip(
+            rows.times.tolist(), rows.values.tolist(), rows.texts.tolist(), rows.flags.tolist(), strict=True
+        )
+    ]
+
+
+def initial(reader: StoreReader, series: Series, instant: Micros) -> Answer | None:
+    """Return the change that was in force at an instant, looked for in the day before; None where there is none."""
+    rows = reader.raw(series.id or 0, TimeRange(max(0, instant - DAY), instant))
+    found = _changes(reader, series, rows)
+    return found[-1] if found else None
