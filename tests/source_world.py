@@ -89,6 +89,7 @@ class FakeAccess:
 
     states: dict[str, EntityState] = field(default_factory=dict)
     platforms: dict[str, str] = field(default_factory=dict)
+    unique_ids: dict[str, str] = field(default_factory=dict)
     actions: Callable[[str, str, Mapping[str, object]], Json] | None = None
     called: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
 
@@ -106,7 +107,7 @@ class FakeAccess:
 
     def origin(self, entity_id: str) -> EntityOrigin | None:
         platform = self.platforms.get(entity_id)
-        return EntityOrigin(platform, "entry-1") if platform else None
+        return EntityOrigin(platform, "entry-1", self.unique_ids.get(entity_id)) if platform else None
 
     preferences: dict[str, Json] = field(default_factory=dict)
     pasts: dict[tuple[str, ...], Past] = field(default_factory=dict)

@@ -52,7 +52,7 @@ class HomeAssistantAccess:
         """Return where the entity comes from, or None when it is in no registry."""
         if (entry := er.async_get(self._hass).async_get(entity_id)) is None:
             return None
-        return EntityOrigin(entry.platform, entry.config_entry_id)
+        return EntityOrigin(entry.platform, entry.config_entry_id, entry.unique_id)
 
     def entities(self, platform: str) -> tuple[str, ...]:
         """Return the enabled entities that an integration made, by entity id."""

@@ -150,6 +150,8 @@ class MetricSensor(StrataMetricEntity, SensorEntity):
         self._attr_native_unit_of_measurement = (
             reading.unit if self.metric.unit_from_reading and reading else self.metric.unit
         )
+        if self.metric.unit_of is not None and snapshot:
+            self._attr_native_unit_of_measurement = self.metric.unit_of(snapshot)
         self._attr_native_value = self.metric.value(snapshot) if snapshot else None
 
 

@@ -32,6 +32,8 @@ class Recording:
     entity: str | None = None
     """Fixture of states by entity id; without ids those of the option `entity`."""
     platform: str | None = None
+    preferences: str | None = None
+    """Fixture of the Energy dashboard's settings."""
     action: str | None = None
     """Fixture of what an action answers."""
     library: Callable[[pytest.MonkeyPatch, Route, float], None] | None = None
@@ -39,6 +41,8 @@ class Recording:
     body), failing as the library does; the number is the time limit in seconds, which `Answer.delay` may exceed."""
     value: float
     unit: str
+    wrong_units: tuple[str, ...] = ("W", "EUR", "kWh", "%")
+    """For a provider that reads one entity: units of something else."""
     unit_at: tuple[str, ...] = ()
     """Where in an answer its unit is: URL part, then keys; a number is a place in a list, `*` all of it."""
     currency_at: tuple[str, ...] = ()
@@ -62,6 +66,10 @@ class Recording:
             states = {str(self.options["entity"]): known} if "state" in known else known
             for entity_id, saved in states.items():
                 access.add(entity_id, saved["state"], platform=self.platform, **saved["attributes"])
+                if "unique_id" in saved:
+                    access.unique_ids[entity_id] = saved["unique_id"]
+        if self.preferences is not None:
+            access.preferences = recorded(self.preferences)
         if self.action is not None:
             answer: Json = recorded(self.action)
             access.actions = lambda domain, name, parameters: answer

@@ -29,7 +29,7 @@ async def test_origin_of_an_entity(home: HomeAssistant, entity_registry: er.Enti
     entry.add_to_hass(home)
     entity = entity_registry.async_get_or_create("sensor", "tibber", "price", config_entry=entry)
     access = HomeAssistantAccess(home)
-    assert access.origin(entity.entity_id) == EntityOrigin("tibber", entry.entry_id)
+    assert access.origin(entity.entity_id) == EntityOrigin("tibber", entry.entry_id, "price")
     assert access.origin("sensor.none") is None
 
 

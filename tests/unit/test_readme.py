@@ -35,7 +35,16 @@ from custom_components.strata.store.views import VIEWS
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "custom_components" / "strata"
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/store.md", "docs/mirror.md", "docs/prices.md", "docs/views.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/store.md",
+    "docs/mirror.md",
+    "docs/prices.md",
+    "docs/views.md",
+    "docs/presence.md",
+    "docs/meter.md",
+)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 STORE = (ROOT / "docs" / "store.md").read_text(encoding="utf-8")
 TEXTS: dict[str, Any] = json.loads((PACKAGE / "translations" / "en.json").read_text(encoding="utf-8"))
@@ -171,6 +180,7 @@ def _entity_table(heading: str) -> set[str]:
         ("electricity_pricing", "### Of an electricity price source"),
         ("air_quality", "### Of an air quality source"),
         ("occupancy_prediction", "### Of a presence forecast source"),
+        ("smart_meter", "### Of a smart meter source"),
     ],
 )
 def test_every_metric_is_in_the_table_of_its_role(role: str, heading: str) -> None:
@@ -182,7 +192,7 @@ def test_every_metric_is_in_the_table_of_its_role(role: str, heading: str) -> No
 
 
 def test_every_role_has_a_table_and_every_entity_is_in_one() -> None:
-    tables = {"air_quality", "carbon_intensity", "electricity_pricing", "occupancy_prediction"}
+    tables = {"air_quality", "carbon_intensity", "electricity_pricing", "occupancy_prediction", "smart_meter"}
     assert {role.key for role in ROLES} == tables, "a role needs its table"
     assert _first_cells(_section(README, "## Entities")) == {name for _, name in ENTITY_NAMES}
 

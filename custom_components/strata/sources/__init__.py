@@ -5,8 +5,9 @@ from .base import Role
 from .carbon_intensity import CARBON_INTENSITY
 from .electricity_pricing import ELECTRICITY_PRICING
 from .occupancy_prediction import OCCUPANCY_PREDICTION
+from .smart_meter import SMART_METER
 
-ROLES: tuple[Role, ...] = (CARBON_INTENSITY, ELECTRICITY_PRICING, AIR_QUALITY, OCCUPANCY_PREDICTION)
+ROLES: tuple[Role, ...] = (CARBON_INTENSITY, ELECTRICITY_PRICING, AIR_QUALITY, OCCUPANCY_PREDICTION, SMART_METER)
 """All roles, in the order forms show them. A new role is one line here."""
 
 

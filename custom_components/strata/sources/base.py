@@ -271,6 +271,8 @@ class Metric:
     unit: str | None = None
     """Unit of measurement; with `unit_from_reading` the reading's unit is used instead."""
     unit_from_reading: bool = False
+    unit_of: Callable[[Snapshot], str] | None = None
+    """For a unit that only the reading or the home knows, such as a currency."""
     device_class: str | None = None
     state_class: str | None = None
     precision: int | None = None

@@ -43,6 +43,8 @@ class EntityOrigin:
 
     platform: str
     config_entry: str | None
+    unique_id: str | None = None
+    """The integration's own id of the entity."""
 
 
 class HomeAccess(Protocol):
