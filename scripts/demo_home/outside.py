@@ -71,6 +71,12 @@ _CHOICES: tuple[tuple[SourceChoice, Expected], ...] = (
         lambda hass, now: payloads.hour_price(now) / 1000,
     ),
     (
+        # The place decides the tag, and the demo's home lies in Berlin.
+        SourceChoice(role="air_quality", provider="open_meteo", mode="recorded", tag="overall", options={}),
+        # 12.1 µg/m³ of PM2.5: 51 + (12.1 - 9.1) · 49 / (35.4 - 9.1).
+        lambda hass, now: 57.0,
+    ),
+    (
         SourceChoice(
             role="carbon_intensity",
             provider="entity",

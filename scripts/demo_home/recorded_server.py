@@ -41,6 +41,7 @@ SERVICES: tuple[tuple[tuple[str, ...], Mapping[str, Answer]], ...] = (
     (("carbon_intensity.neso",), _NESO),
     (("carbon_intensity.energy_charts", "electricity_pricing.energy_charts"), _ENERGY_CHARTS),
     (("electricity_pricing.awattar_de",), {"/v1/marketdata": _awattar}),
+    (("air_quality.open_meteo",), {"/v1/air-quality": lambda request, now: payloads.open_meteo(now)}),
 )
 """The sources `<role>.<provider>` that ask a service, and its answers by path."""
 

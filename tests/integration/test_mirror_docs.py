@@ -53,10 +53,15 @@ def home(store: SqliteStore) -> None:
         SeriesKey.of_tags("electricity_pricing_forecast", {"provider": "awattar", "currency": "EUR"}, "price"),
         kind=Kind.MEASUREMENT,
     )
+    air = store.series(
+        SeriesKey.of_tags("air_quality", {"location": "52.52,13.41", "parameter": "overall"}, "aqi"),
+        kind=Kind.MEASUREMENT,
+    )
     rows = []
     for step in range(60):
         moment = NOW - 60 * HOUR + step * HOUR + SECOND
         rows += [Row(power, moment, 100.0 + step), Row(outdoor, moment, 5.0), Row(light, moment, float(step % 2))]
+        rows.append(Row(air, moment, 40.0 + step, "Good" if step <= 10 else "Moderate"))
         rows += [Row(heater, moment, None, "heat" if step % 2 else "idle")]
         rows += [Row(carbon, moment, 110.0), Row(renewable, moment, 50.0)]
     rows.append(Row(price, NOW + HOUR, 0.2))
@@ -75,7 +80,9 @@ async def server(full_part: Callable[[str], Path], tmp_path: Path) -> AsyncGener
         direct = DirectStore(store)
         async with aiohttp.ClientSession() as session:
             client = InfluxClient(session, Connection(url=started.url))
-            mirror = MirrorFeed("one", direct, client, plan_of(store), now=lambda: NOW)
+            mirror = MirrorFeed(
+                "one", direct, client, plan_of(store, labels={"air_quality": "category"}), now=lambda: NOW
+            )
             await mirror.open()
             store._now = lambda: NOW
             home(store)
@@ -100,7 +107,7 @@ async def test_every_documented_influxql_query_finds_something(server: RealServe
         " ".join(line for line in each.splitlines() if not line.startswith("--"))
         for each in block.strip().split("\n\n")
     ]
-    assert len(queries) == 6
+    assert len(queries) == 7
     for query in queries:
         assert found(server, query) > 0, query
 

@@ -75,8 +75,7 @@ class OpenMeteo(Provider):
             observed_at=now,
             hours=hours,
             uv=columns[UV].get(now),
-            # Some hundred means take longer than the event loop may wait.
-            forecasts=await asyncio.to_thread(_forecasts, columns, now, context.now()),
+            forecasts=await _forecasts(columns, now, context.now()),
             estimated=True,
         )
         return air_reading(context, air, self.attribution)
@@ -90,11 +89,12 @@ def _columns(answer: dict[str, Json]) -> Columns:
     """Return each variable's values by hour, concentrations in µg/m³."""
     hourly, units = mapping(answer.get("hourly"), "hourly"), mapping(answer.get("hourly_units"), "hourly_units")
     times = sequence(hourly.get("time"), "time")
+    starts = [epoch(time) for time in times]
     columns: Columns = {}
     for name, variable in (*VARIABLES.items(), (UV, UV)):
         factor = 1.0 if name == UV else in_micrograms(name, 1.0, units.get(variable), variable)
-        pairs = aligned(times, sequence(hourly.get(variable), variable), variable)
-        columns[name] = {epoch(time): None if (at := number(value)) is None else factor * at for time, value in pairs}
+        values = (number(value) for _, value in aligned(times, sequence(hourly.get(variable), variable), variable))
+        columns[name] = dict(zip(starts, (None if value is None else factor * value for value in values), strict=True))
     return columns
 
 
@@ -102,11 +102,13 @@ def _back_from(moment: datetime, column: Mapping[datetime, float | None]) -> lis
     return [column.get(moment - age * HOUR) for age in range(HOURS_KEPT)]
 
 
-def _forecasts(columns: Columns, start: datetime, now: datetime) -> dict[str, Forecast]:
+async def _forecasts(columns: Columns, start: datetime, now: datetime) -> dict[str, Forecast]:
     """Return what is foreseen from `start` on: each hour's index goes by the same means as the present one."""
     foreseen = [name for name in VARIABLES if any(value is not None for value in columns[name].values())]
     indices, uv = [], []
     for hour in sorted(hour for hour in columns[PM2_5] if hour >= start):
+        # All of them take longer than the event loop may wait.
+        await asyncio.sleep(0)
         hours = {name: sound(_back_from(hour, columns[name])) for name in foreseen}
         # Without one of the pollutants that are foreseen at all the hour would seem cleaner than it is.
         complete = all(values[0] is not None for values in hours.values())
