@@ -61,6 +61,8 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         self.role = role
         self.provider: Provider = role.provider(subentry.data[CONF_PROVIDER])(subentry.data[CONF_OPTIONS])
         self.details: Mapping[str, Any] = subentry.data.get(CONF_DETAILS, {})
+        # Asking says at once whether a parameter is missing that the provider needs; they are followed once it starts.
+        self.provider.watched_entities()
         self._watched: tuple[str, ...] = ()
         self.interval = max(role.interval, self.provider.interval or timedelta())
         pause = self.provider.pause.total_seconds()

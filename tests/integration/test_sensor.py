@@ -171,7 +171,8 @@ async def test_long_lists_are_not_recorded(
     price = home.states.get("sensor.energy_charts_de_lu_current_price")
     assert len(price.attributes["forecast"]) == 13, "from the running hour to midnight"
     assert "forecast" in price.state_info["unrecorded_attributes"]
-    assert {name for role in ROLES for metric in role.metrics for name in metric.unrecorded} == {"forecast"}
+    unrecorded = {name for role in ROLES for metric in role.metrics for name in metric.unrecorded}
+    assert unrecorded == {"forecast", "away", "reasons", "circuits"}
 
 
 async def test_last_update_says_when_the_source_answered_and_what_instant_it_spoke_of(
