@@ -18,6 +18,7 @@ from .entity import ranked_identifier
 from .history_services import async_setup_history_services
 from .mirror_services import async_setup_mirror_services
 from .refusal import hub_of, not_there, refusal
+from .retention_services import async_setup_retention_services
 from .runtime import StrataConfigEntry
 from .store.base import StoreError
 from .store.tiers import DEFAULT_LADDER
@@ -70,6 +71,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     )
     async_setup_history_services(hass)
     async_setup_mirror_services(hass)
+    async_setup_retention_services(hass)
     async_setup_anomaly_services(hass)
 
 

@@ -9,11 +9,12 @@ from homeassistant.config_entries import ConfigFlowResult
 
 from .options_analysis import AnalysisPage
 from .options_history import HistoryPage
+from .options_retention import RetentionPage
 
-PAGES = ("history", "analysis")
+PAGES = ("history", "retention", "analysis")
 
 
-class StrataOptionsFlow(HistoryPage, AnalysisPage):
+class StrataOptionsFlow(HistoryPage, RetentionPage, AnalysisPage):
     """All pages behind one menu."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

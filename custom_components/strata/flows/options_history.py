@@ -99,7 +99,7 @@ class HistoryPage(OptionsPage):
 def _keep_schema() -> probatio.Schema:
     days = sel.NumberSelector(
         sel.NumberSelectorConfig(
-            min=1, max=LONGEST_KEEP, step=1, mode=sel.NumberSelectorMode.BOX, unit_of_measurement="days"
+            min=0, max=LONGEST_KEEP, step=1, mode=sel.NumberSelectorMode.BOX, unit_of_measurement="days"
         )
     )
     return probatio.Schema(
