@@ -71,11 +71,11 @@ class ForecastErrorSensor(StrataSourceEntity, SensorEntity):
     @callback
     @override
     def _refresh(self) -> None:
-        reading = self.coordinator.reading
-        forecast = reading.forecasts.get(self._judged.forecast) if reading else None
-        if forecast is not None:
-            # The index of air quality has no unit in Home Assistant.
-            self._attr_native_unit_of_measurement = None if forecast.unit == "AQI" else forecast.unit
+        source = self.coordinator
+        for metric in source.role.metrics:
+            if metric.key == source.main:
+                from_reading = source.reading.unit if source.reading else None
+                self._attr_native_unit_of_measurement = from_reading if metric.unit_from_reading else metric.unit
 
     @callback
     def _compute_soon(self, now: datetime) -> None:

@@ -137,7 +137,7 @@ CARBON_INTENSITY = Role(
     interval=timedelta(minutes=15),
     good_for=lambda reading: GOOD_FOR,
     lacks=_lacks,
-    providers=(Neso, EnergyCharts, EnergiDataService, Odre, Entity, ElectricityMaps, WattTime),
+    providers=(Neso, EnergiDataService, Odre, EnergyCharts, Entity, ElectricityMaps, WattTime),
     forecasts=(
         _stored_forecast(INTENSITY),
         _stored_forecast(MARGINAL),
