@@ -49,6 +49,8 @@ class SourceSet:
         self.running: dict[str, SourceCoordinator] = {}
         self.ranked: dict[str, RankedRole] = {}
         entry.async_on_unload(hass.bus.async_listen(er.EVENT_ENTITY_REGISTRY_UPDATED, self._entity_updated))
+        # Who asks while the hub is being set up is not answered; it hears when that is done.
+        entry.async_on_unload(entry.async_on_state_change(self._changed))
 
     @callback
     def async_add_platform(self, add: AddSpeaker) -> None:

@@ -160,7 +160,7 @@ async def test_errors_have_a_key_and_a_status(
 
 
 async def ask(client: Any, **message: Any) -> dict[str, Any]:
-    await client.send_json_auto_id({"type": "strata/external", **message})
+    await client.send_json_auto_id({"type": "strata/external"} | message)
     answer: dict[str, Any] = await client.receive_json()
     return answer
 
@@ -246,3 +246,72 @@ async def test_store_errors_over_websocket(
     client = await hass_ws_client()
     answer = await ask(client)
     assert answer["error"] == {"code": "store_failed", "message": "no space left"}
+
+
+# Forecasts
+
+FORECAST = "/api/strata/v2/forecast"
+
+
+async def test_a_forecast_is_answered_as_the_action_does(
+    home: HomeAssistant,
+    start_hub: StartHub,
+    energy_charts: AiohttpClientMocker,
+    hass_client: ClientSessionGenerator,
+    hass_ws_client: WebSocketGenerator,
+) -> None:
+    entry = await start_hub(price_source())
+    await settle(home, entry)
+    asked = {"start": "2026-11-21 00:00:00", "end": "2026-11-21 03:00:00"}
+    acted = await home.services.async_call(
+        DOMAIN, "get_forecast", {"role": "electricity_pricing", **asked}, blocking=True, return_response=True
+    )
+    assert isinstance(acted, dict)
+    assert [slot["value"] for slot in acted["slots"]] == [0.1, 0.11, 0.12]
+    client = await hass_client()
+    assert await (await client.get(f"{FORECAST}/electricity-pricing", params=asked)).json() == acted
+    websocket = await hass_ws_client()
+    for of in ({"role": "electricity_pricing"}, {"source": "Energy-Charts DE-LU"}):
+        answer = await ask(websocket, type="strata/forecast", **of, **asked)
+        assert answer["result"] == acted
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "key"),
+    [
+        ("tides", HTTPStatus.NOT_FOUND, "no_such_role"),
+        ("carbon-intensity", HTTPStatus.NOT_FOUND, "no_source_of_role"),
+        ("electricity-pricing?forecast=weather", HTTPStatus.NOT_FOUND, "no_such_forecast"),
+        ("electricity-pricing?start=soon", HTTPStatus.BAD_REQUEST, "invalid_format"),
+        ("electricity-pricing?end=2026-11-21T00:00:00", HTTPStatus.BAD_REQUEST, "end_before_start"),
+    ],
+)
+async def test_a_forecast_that_cannot_be_given_is_explained(
+    home: HomeAssistant,
+    start_hub: StartHub,
+    energy_charts: AiohttpClientMocker,
+    hass_client: ClientSessionGenerator,
+    path: str,
+    status: HTTPStatus,
+    key: str,
+) -> None:
+    entry = await start_hub(price_source())
+    await settle(home, entry)
+    response = await (await hass_client()).get(f"{FORECAST}/{path}")
+    assert (response.status, (await response.json())["error"]) == (status, key)
+
+
+async def test_charts_hear_of_new_forecasts(
+    home: HomeAssistant, start_hub: StartHub, energy_charts: AiohttpClientMocker, hass_ws_client: WebSocketGenerator
+) -> None:
+    entry = await start_hub(price_source())
+    await settle(home, entry)
+    client = await hass_ws_client()
+    assert not (await ask(client, type="strata/forecast", subscribe=True))["success"]
+    assert (await ask(client, type="strata/forecast", role="electricity_pricing", subscribe=True))["success"]
+    assert (await client.receive_json())["event"]["slots"][0]["value"] == 0.21
+    energy_charts.clear_requests()
+    energy_charts.get(PRICE_URL, json=prices(first=50.0))
+    await entry.runtime_data.sources["prices_DE-LU"].async_refresh()
+    await home.async_block_till_done()
+    assert (await client.receive_json())["event"]["slots"][0]["value"] == pytest.approx(0.16)

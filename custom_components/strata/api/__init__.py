@@ -1,14 +1,15 @@
-"""What is answered over REST and WebSocket, by topic. A new view or command is one line here."""
+"""What is answered over REST and WebSocket, by topic. A new topic is one line here."""
 
 from homeassistant.components import websocket_api
 from homeassistant.core import HomeAssistant, callback
 
 from ..http import StrataView
 from ..websocket import Command
-from . import external, history, insights, views
+from . import external, forecast, history, insights, views
 
-VIEWS: tuple[type[StrataView], ...] = (*external.VIEWS, *history.VIEWS, *insights.VIEWS, *views.VIEWS)
-COMMANDS: tuple[Command, ...] = (*external.COMMANDS, *history.COMMANDS, *insights.COMMANDS, *views.COMMANDS)
+TOPICS = (external, forecast, history, insights, views)
+VIEWS: tuple[type[StrataView], ...] = tuple(view for topic in TOPICS for view in topic.VIEWS)
+COMMANDS: tuple[Command, ...] = tuple(command for topic in TOPICS for command in topic.COMMANDS)
 
 
 @callback
