@@ -67,7 +67,7 @@ async def test_the_model_is_added_without_a_key_and_knows_the_place_to_a_kilomet
     await go_on(home, result, {})
     await settle(home, entry)
     state = home.states.get("sensor.air_quality_open_meteo_air_quality_index")
-    assert state.state == "57.0"
+    assert state.state == "57"
     assert state.attributes["averaging"] == "nowcast"
     assert state.attributes["device_class"] == "aqi"
     assert "unit_of_measurement" not in state.attributes

@@ -199,16 +199,32 @@ async def test_the_nearest_monitor_that_is_alive_is_read_and_remembered() -> Non
     assert [headers for _, _, headers in session.asked] == [{"X-API-Key": "secret-key"}] * 2
     _, again = await read(OpenAQ(KEY), STATIONS, memory=memory)
     assert [url.rpartition("/")[2] for url, _, _ in again.asked] == ["latest"]
-    _, later = await read(OpenAQ(KEY), STATIONS, NOW + HOUR, memory={"station": {"at": "x"}})
+    memory["stations"]["at"] = (NOW - timedelta(hours=25)).isoformat()
+    _, later = await read(OpenAQ(KEY), STATIONS, memory=memory)
     assert len(later.asked) == 2
 
 
-async def test_a_monitor_that_died_is_looked_for_anew() -> None:
+async def test_a_monitor_whose_sensors_are_dead_makes_room_for_the_next() -> None:
+    memory: dict[str, Any] = {}
+    dead = recorded(f"{ROLE}/openaq/latest.json")
+    for row in dead["results"][:2]:
+        row["datetime"]["utc"] = "2026-11-19T17:00:00Z"
+    far = {"results": [{"datetime": {"utc": "2026-11-20T17:00:00Z"}, "value": 9.05, "sensorsId": 7101}]}
+    answers = {"/2178/latest": dead, "/2300/latest": far, "/v3/locations": STATIONS["/v3/locations"]}
+    reading, session = await read(OpenAQ(KEY), answers, memory=memory)
+    assert reading.tags["location"] == "Berlin Far Away"
+    assert reading.fields["aqi"] == 50
+    assert len(session.asked) == 3
+    _, again = await read(OpenAQ(KEY), answers, memory=memory)
+    assert [url.split("/")[-2] for url, _, _ in again.asked] == ["2300"]
+
+
+async def test_monitors_that_died_are_looked_for_anew() -> None:
     memory: dict[str, Any] = {}
     await read(OpenAQ(KEY), STATIONS, memory=memory)
-    with pytest.raises(SourceNoData):
+    with pytest.raises(SourceNoData, match="last hours"):
         await read(OpenAQ(KEY), STATIONS, NOW + 4 * HOUR, memory=memory)
-    assert "station" not in memory
+    assert "stations" not in memory
     with pytest.raises(SourceNoData, match="alive"):
         await read(OpenAQ(KEY), STATIONS, NOW + 4 * HOUR, memory=memory)
 

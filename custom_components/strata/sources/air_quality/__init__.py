@@ -45,6 +45,11 @@ def _field(name: str) -> Callable[[Snapshot], MetricValue]:
     return lambda snapshot: snapshot.reading.fields.get(name)
 
 
+def _index(snapshot: Snapshot) -> MetricValue:
+    index = snapshot.reading.fields.get(AQI)
+    return int(index) if isinstance(index, int | float) else None
+
+
 def _category(snapshot: Snapshot) -> MetricValue:
     return _CATEGORY_KEYS.get(str(air_fields(snapshot)[CATEGORY]))
 
@@ -114,7 +119,7 @@ AIR_QUALITY = Role(
     metrics=(
         Metric(
             key=AQI,
-            value=_field(AQI),
+            value=_index,
             device_class="aqi",
             state_class="measurement",
             precision=0,

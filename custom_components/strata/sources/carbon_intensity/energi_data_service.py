@@ -55,6 +55,8 @@ class EnergiDataService(Provider):
                 # In Danish time; from the whole hour on, so that the running hour is known from begin to end.
                 "start": now.astimezone(DANISH_TIME).strftime("%Y-%m-%dT%H:00"),
                 "sort": "Minutes5UTC",
+                # All there are; without it only the first 100.
+                "limit": "0",
             },
         )
         rows = [mapping(row, "a record") for row in sequence(mapping(answer, "the answer").get("records"), "records")]
