@@ -1,7 +1,7 @@
 """Diagnostics: everything that helps to understand a fault, and nothing that is secret."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 import re
 from typing import Any
 
@@ -38,10 +38,15 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: StrataC
 def _running(data: StrataData) -> dict[str, Any]:
     return {
         "store": {
-            "sizes": asdict(data.store.data) if data.store.data else None,
+            "sizes": asdict(replace(data.store.data, last={})) if data.store.data else None,
             "counters": asdict(data.worker.counters),
             "keep_days": {tier.name: tier.keep.days for tier in data.worker.ladder.tiers if tier.keep},
             "timezone": data.worker.timezone,
+        },
+        "retention": {
+            "running": None if data.retention.progress is None else asdict(data.retention.progress),
+            "failures": dict(data.retention.failures),
+            "disk_free_bytes": data.retention_watch.disk_free,
         },
         "ingest": data.ingest.counters,
         "sources": {subentry_id: _source(source) for subentry_id, source in data.sources.items()},

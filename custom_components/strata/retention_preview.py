@@ -95,7 +95,7 @@ async def async_preview(
     found: Losses = await worker.read(lambda reader: losses(reader.connection, old, new, series, now))
     named: dict[str, dict[str, TierSize]] = {}
     for number, tiers in found.items():
-        own = named.setdefault(_name(series[number]), {})
+        own = named.setdefault(series_name(series[number]), {})
         for tier, size in tiers.items():
             so_far = own.get(tier, TierSize())
             own[tier] = TierSize(so_far.rows + size.rows, so_far.bytes + size.bytes)
@@ -103,7 +103,8 @@ async def async_preview(
     return Preview(tuple(sorted(told, key=lambda loss: (-loss.bytes, loss.name))))
 
 
-def _name(series: Series) -> str:
+def series_name(series: Series) -> str:
+    """Return what a user knows a series as: its entity, or its measurement and key tags."""
     tags = ", ".join(series.key.tags.values())
     return series.labels.get("entity_id") or (f"{series.key.measurement} ({tags})" if tags else series.key.measurement)
 

@@ -16,7 +16,7 @@ from syrupy.filters import props
 from custom_components.strata.const import DOMAIN
 from tests.integration.given import KEYED_URL, NOW, Keyed, StartHub, keyed_source, price_source, settle
 
-MEASURED = props("seconds", "file_bytes", "bytes", "counters", "ingest", "wait_seconds")
+MEASURED = props("disk_free_bytes", "seconds", "file_bytes", "bytes", "counters", "ingest", "wait_seconds")
 """What depends on the machine, and what others count."""
 
 

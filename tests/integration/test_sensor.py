@@ -44,6 +44,7 @@ async def test_all_entities(
     monkeypatch.setattr("custom_components.strata.PLATFORMS", [platform])
     # Size and count of the store depend on the machine; a test below looks at them.
     monkeypatch.setattr("custom_components.strata.sensor.HUB_SENSORS", ())
+    monkeypatch.setattr("custom_components.strata.retention_entities.RETENTION_SENSORS", ())
     home.states.async_set("sensor.grid_carbon", "230", UNIT)
     entry = await start_hub(price_source(), price_source("AT", rank=2), entity_source())
     await settle(home, entry)
@@ -125,6 +126,7 @@ async def test_diagnostics_about_numbers_are_disabled_until_wanted(
         "uptime",
         "waiting_rows",
         "dropped_rows",
+        "last_downsample_daily",
         "flagged_rows",
         "low_anomalies",
         "medium_anomalies",
@@ -135,10 +137,15 @@ async def test_diagnostics_about_numbers_are_disabled_until_wanted(
         entity.translation_key for entity in entities if entity.entity_category is er.EntityCategory.DIAGNOSTIC
     } == {
         *disabled,
+        "ladder",
+        "last_archive",
+        "last_downsample_hourly",
         "open_anomalies",
         "watched_entities",
         "healthy",
         "last_update",
+        "storage_reduction",
+        "storage_saved",
         "store_size",
         "stored_events",
         "tomorrow_available",

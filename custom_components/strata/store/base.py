@@ -127,6 +127,16 @@ class Sizes:
     file_bytes: int
     tiers: Mapping[str, TierSize]
     by_series: Mapping[int, Mapping[str, TierSize]] = field(default_factory=dict)
+    freed_bytes: int = 0
+    """Bytes of chunks that were deleted in the life of this file, because something coarser or an archive has them."""
+    last: Mapping[str, Micros] = field(default_factory=dict)
+    """When each type of operation in the journal last ended well."""
+
+    @property
+    def reduction(self) -> float:
+        """The share of what the file would hold if nothing had been deleted that it does not hold."""
+        whole = self.freed_bytes + self.file_bytes
+        return self.freed_bytes / whole if whole else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from . import operations
 from .base import Sizes, TierSize
 from .keys import key_series
 from .tiers import Ladder
@@ -28,7 +29,16 @@ def measure(connection: sqlite3.Connection, ladder: Ladder, *, by_series: bool =
     finest = ladder.tiers[0].name
     waiting = connection.execute("SELECT COUNT(*) FROM live WHERE series > 0").fetchone()[0]
     tiers[finest] = TierSize(tiers[finest].rows + waiting, tiers[finest].bytes + waiting * _LIVE_ROW)
-    return Sizes(pages * page_size, tiers, series)
+    return Sizes(pages * page_size, tiers, series, _freed(connection), operations.last_successes(connection))
+
+
+def _freed(connection: sqlite3.Connection) -> int:
+    """Return the bytes of chunks the ladder and archives have deleted, as they were measured when that was done."""
+    ladder, others = connection.execute(
+        "SELECT (SELECT COALESCE(SUM(bytes_freed), 0) FROM ladder_step),"
+        " (SELECT COALESCE(SUM(bytes_freed), 0) FROM operation WHERE type NOT LIKE 'downsample%' AND type != 'erase')"
+    ).fetchone()
+    return int(ladder) + int(others)
 
 
 _LIVE_ROW = 40
