@@ -59,6 +59,7 @@ class ForecastErrorSensor(StrataSourceEntity, SensorEntity):
         """Judge the forecast `judged` of `source`."""
         self._entry = entry
         self._judged = judged
+        self._attr_extra_state_attributes = _attributes(None, judged.judged_by or timedelta())
         super().__init__(entry, source, "forecast_error")
 
     @override

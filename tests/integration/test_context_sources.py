@@ -6,10 +6,11 @@ from typing import Any
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import SOURCE_USER, ConfigSubentryDataWithId
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
+from syrupy.assertion import SnapshotAssertion
 
 from custom_components.strata.diagnostics import async_get_config_entry_diagnostics
 from custom_components.strata.flows.choice import best
@@ -154,6 +155,32 @@ async def test_a_token_of_watttime_outlives_a_restart_and_is_shown_nowhere(
     shown = json.dumps(await async_get_config_entry_diagnostics(home, entry), default=str) + "".join(ours)
     for secret in ("eyJ.recorded.token", "my-password", "bWU6bXktcGFzc3dvcmQ"):
         assert secret not in shown
+
+
+@pytest.mark.usefixtures("every_entity_enabled")
+async def test_entities_of_air_quality_and_marginal_intensity(
+    home: HomeAssistant,
+    start_hub: StartHub,
+    aioclient_mock: AiohttpClientMocker,
+    entity_registry: er.EntityRegistry,
+    snapshot: SnapshotAssertion,
+) -> None:
+    aioclient_mock.get(MODEL, json=recorded("air_quality/open_meteo/berlin.json"))
+    for path, name in (("/login", "login"), ("/v3/forecast", "forecast_day")):
+        aioclient_mock.get(WATTTIME + path, json=recorded(f"carbon_intensity/watttime/{name}.json"))
+    account = {"username": "me", "password": "my-password", "region": "CAISO_NORTH", "marginal": True}
+    entry = await start_hub(
+        source("air_quality", "open_meteo", {}), source("carbon_intensity", "watttime", account, rank=1)
+    )
+    await settle(home, entry)
+    # What is foreseen is tested where it is made, and long.
+    for state in home.states.async_all(("sensor", "event")):
+        if "forecast" in state.attributes:
+            shortened = {**state.attributes, "forecast": state.attributes["forecast"][:1]}
+            home.states.async_set(state.entity_id, state.state, shortened)
+    ours = [one for one in entity_registry.entities.values() if one.config_subentry_id is not None]
+    for one in sorted(ours, key=lambda one: one.entity_id):
+        assert home.states.get(one.entity_id) == snapshot(name=f"{one.entity_id}-state")
 
 
 @pytest.mark.parametrize(

@@ -286,6 +286,17 @@ async def test_a_percentile_is_no_mean() -> None:
         await read(Entity({"entity": "sensor.watttime"}), {}, access=access)
 
 
+def test_a_forecast_that_begins_in_the_running_hour_keeps_it_among_the_cleanest() -> None:
+    ten, slots = NOW.replace(minute=0), []
+    for index in range(1, 24 * 6):
+        # Rising all day, so that the running hour is the cleanest though its first ten minutes are not foreseen.
+        start = ten + timedelta(minutes=10 * index)
+        slots.append(Slot(start, start + timedelta(minutes=10), float(index)))
+    foreseen = {"marginal_intensity_gco2_kwh": Forecast("gCO2/kWh", NOW, tuple(slots))}
+    reading = Reading(fields={}, tags={}, observed_at=NOW, fetched_at=NOW, forecasts=foreseen)
+    assert metric("cleanest_hours", at(reading, ten + timedelta(minutes=12))) == ten
+
+
 def test_no_forecast_no_cleanest_hours() -> None:
     slot = Slot(NOW, NOW + timedelta(hours=1), 50.0)
     bare = Reading(fields={}, tags={}, observed_at=NOW, fetched_at=NOW)

@@ -109,7 +109,7 @@ def find_forecast(
         for source in data.sources.values():
             own = _device_id(hass, entry, (DOMAIN, source.subentry_id))
             if name in (source.subentry_id, source.title, own):
-                return source, asked.get(ATTR_FORECAST, source.role.main)
+                return source, asked.get(ATTR_FORECAST, source.main)
         # The device of a role stands for whichever of its sources speaks.
         roles = (key for key in ROLE_KEYS if name == _device_id(hass, entry, ranked_identifier(entry.entry_id, key)))
         if (role := next(roles, "")) == "":
@@ -117,13 +117,13 @@ def find_forecast(
     sources = data.source_set.of_role(role)
     if not sources:
         raise not_there("no_source_of_role", role=role)
-    key: str = asked.get(ATTR_FORECAST, sources[0].role.main)
+    key: str = asked.get(ATTR_FORECAST, sources[0].main)
     return next((source for source in sources if forecast_of(source, key)), sources[0]), key
 
 
 def forecast_of_role(data: StrataData, role: str, key: str | None = None) -> Forecast | None:
     """Return a forecast (by default the main one) of the first source by rank that has it; None when none does."""
-    found = (forecast_of(source, key or source.role.main) for source in data.source_set.of_role(role))
+    found = (forecast_of(source, key or source.main) for source in data.source_set.of_role(role))
     return next((forecast for forecast in found if forecast is not None), None)
 
 

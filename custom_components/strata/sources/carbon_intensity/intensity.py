@@ -50,12 +50,16 @@ def share(mix: Mapping[str, float], fuels: frozenset[str]) -> float | None:
 def cleanest(snapshot: Snapshot) -> tuple[Slot, ...]:
     """Return the four cleanest clock hours of the 24 from the running one on, in time order; empty without a forecast.
 
-    Like `core.forecast.extreme_hours`, it takes only hours that are foreseen from begin to end.
+    Like `core.forecast.extreme_hours`, it takes only hours that are foreseen from begin to end. What is over of the
+    running hour, where the forecast begins in it, counts as the forecast's first slot, so that the hour stays in.
     """
     found = (snapshot.reading.forecasts.get(name) for name in AHEAD)
     forecast: Forecast | None = next((one for one in found if one is not None), None)
     begin = snapshot.now.replace(minute=0, second=0, microsecond=0)
-    return extreme_hours(within(forecast.slots, begin, begin + 24 * HOUR), HOURS_NAMED) if forecast else ()
+    slots = within(forecast.slots, begin, begin + 24 * HOUR) if forecast else ()
+    if slots and begin < slots[0].start < begin + HOUR:
+        slots = (Slot(begin, slots[0].start, slots[0].value), *slots)
+    return extreme_hours(slots, HOURS_NAMED)
 
 
 def carbon_fields(snapshot: Snapshot) -> dict[str, FieldValue | None]:
