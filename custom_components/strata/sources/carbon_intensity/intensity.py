@@ -5,7 +5,7 @@ from datetime import timedelta
 import json
 from typing import Final
 
-from ...core.forecast import HOUR, extreme_hours, mean, within
+from ...core.forecast import HOUR, extreme_hours, hourly, mean, within
 from ...core.model import FieldValue, Forecast, Slot
 from ..base import Snapshot
 
@@ -37,6 +37,8 @@ AVERAGE_ONLY: Final = frozenset({INTENSITY, RENEWABLE, FOSSIL, NEXT_HOUR, NEXT_D
 """What a provider of marginal intensity lacks."""
 HOURS_NAMED: Final = 4
 """How many of the next 24 hours are called the cleanest."""
+FEWEST_HOURS: Final = 12
+"""As many hours have to be foreseen before any is called so."""
 
 
 def share(mix: Mapping[str, float], fuels: frozenset[str]) -> float | None:
@@ -48,10 +50,11 @@ def share(mix: Mapping[str, float], fuels: frozenset[str]) -> float | None:
 
 
 def cleanest(snapshot: Snapshot) -> tuple[Slot, ...]:
-    """Return the four cleanest clock hours of the 24 from the running one on, in time order; empty without a forecast.
+    """Return the four cleanest clock hours of the 24 from the running one on, in time order.
 
-    Like `core.forecast.extreme_hours`, it takes only hours that are foreseen from begin to end. What is over of the
-    running hour, where the forecast begins in it, counts as the forecast's first slot, so that the hour stays in.
+    Empty unless half of these hours are foreseen. Like `core.forecast.extreme_hours`, it takes only hours that are
+    foreseen from begin to end. What is over of the running hour, where the forecast begins in it, counts as the
+    forecast's first slot, so that the hour stays in.
     """
     found = (snapshot.reading.forecasts.get(name) for name in AHEAD)
     forecast: Forecast | None = next((one for one in found if one is not None), None)
@@ -59,7 +62,7 @@ def cleanest(snapshot: Snapshot) -> tuple[Slot, ...]:
     slots = within(forecast.slots, begin, begin + 24 * HOUR) if forecast else ()
     if slots and begin < slots[0].start < begin + HOUR:
         slots = (Slot(begin, slots[0].start, slots[0].value), *slots)
-    return extreme_hours(slots, HOURS_NAMED)
+    return extreme_hours(slots, HOURS_NAMED) if len(hourly(slots)) >= FEWEST_HOURS else ()
 
 
 def carbon_fields(snapshot: Snapshot) -> dict[str, FieldValue | None]:
