@@ -35,6 +35,7 @@ from .runtime import StrataConfigEntry, StrataData, ladder_of, supervise
 from .services import async_setup_services
 from .source_set import SourceSet
 from .store.base import StoreError, StoreNotice, StoreTooNew
+from .store.hold import Hold
 from .store.worker import StoreWorker
 from .store_coordinator import StoreCoordinator
 from .view_refresh import ViewRefresh, async_inputs
@@ -71,6 +72,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
         mirror_set=MirrorSet(hass, entry, worker),
         store=StoreCoordinator(hass, entry, worker),
         anomalies=AnomalyCoordinator(hass, entry, worker, ingest),
+        hold=Hold(worker),
         retention=(ladder := Retention(worker, _now)),
         options=entry.options,
         hub_device_id=device.id,
@@ -158,6 +160,7 @@ def _listen(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
         data.ingest.async_stop()
 
     async def final_write(_event: Event) -> None:
+        await data.hold.end()
         data.ingest.async_stop()
         await data.anomalies.async_stop()
         await data.store.async_shutdown()
@@ -188,6 +191,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> b
     if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         return False
     data = entry.runtime_data
+    await data.hold.end()
     data.ingest.async_stop()
     await data.source_set.async_stop()
     await data.mirror_set.async_stop()

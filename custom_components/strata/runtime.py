@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .retention import Retention
     from .retention_watch import RetentionWatch
     from .source_set import SourceSet
+    from .store.hold import Hold
     from .store.worker import StoreWorker
     from .store_coordinator import StoreCoordinator
 
@@ -40,6 +41,7 @@ class StrataData:
     mirror_set: MirrorSet
     store: StoreCoordinator
     anomalies: AnomalyCoordinator
+    hold: Hold
     retention: Retention
     retention_watch: RetentionWatch = field(init=False)
     options: Mapping[str, Any]

@@ -10,7 +10,7 @@ from .base import StoreDamaged, StoreError, StoreFull, StoreUnusable
 _PAGE_SIZE = 4096
 _CACHE_KIB = 8192
 _BUSY_SECONDS = 10.0
-_WAL_PAGES = 2000
+WAL_PAGES = 2000
 """The WAL is copied back after this many pages (8 MB), so a page that grows over many flushes is
 copied once instead of many times; that is what wears an SD card."""
 
@@ -50,7 +50,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("PRAGMA foreign_keys = OFF")
     except sqlite3.Error:

@@ -12,7 +12,7 @@ from . import anomalies, backlog, details, expire, feed, forecasts, health, late
 from .base import CompactReport, Cursor, DownsampleReport, RollUpReport, StoreError
 from .catalog import Dictionaries
 from .compact import compact
-from .connection import in_store_words, transaction
+from .connection import WAL_PAGES, in_store_words, transaction
 from .downsample import Downsample
 from .operations import Operation
 from .rows import RAW_SPAN
@@ -239,6 +239,17 @@ class StoreMaintenance(ABC):
         """Return what is wrong with the file, or None when it is sound."""
         with in_store_words(self.path):
             return health.quick_check(self._connection)
+
+    def begin_copy(self) -> None:
+        """Empty the WAL into the file, and leave the file as it is until `end_copy`."""
+        self.checkpoint()
+        with in_store_words(self.path):
+            self._connection.execute("PRAGMA wal_autocheckpoint = 0")
+
+    def end_copy(self) -> None:
+        """Write into the file again."""
+        with in_store_words(self.path):
+            self._connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
 
     def checkpoint(self) -> None:
         """Copy the WAL back into the file and empty it."""
