@@ -182,7 +182,8 @@ class Series:
 class Row(NamedTuple):
     """One value of one series at one instant, on its way into the store.
 
-    `value` is the number (on/off as 1 and 0), `text` the state as text where it is not a number.
+    `value` is the number (on/off as 1 and 0), `text` the state as text where it is not a number, or a
+    word that says what kind of number it is.
     `attributes` is the state's attribute mapping; the store keeps it once however often it comes.
     """
 
