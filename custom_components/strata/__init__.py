@@ -25,10 +25,11 @@ from .entity import ranked_identifier
 from .fetching import QUOTAS, Quotas
 from .ingest import Ingest
 from .issues import async_clear_all, async_clear_store_issues, async_report_notice, async_report_store_too_new
-from .keeping import watched_of
+from .keeping import CONF_WEATHER, retention_of, watched_of
 from .last_good import async_remove_last_good
 from .memory import async_remove_memory
 from .mirror_set import MirrorSet
+from .outdoor import OutdoorTemperature
 from .retention import Retention
 from .retention_watch import async_connect_retention
 from .runtime import StrataConfigEntry, StrataData, ladder_of, supervise
@@ -73,6 +74,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
         store=StoreCoordinator(hass, entry, worker),
         anomalies=AnomalyCoordinator(hass, entry, worker, ingest),
         hold=Hold(worker),
+        outdoor=OutdoorTemperature(hass, worker),
         retention=(ladder := Retention(worker, _now)),
         options=entry.options,
         hub_device_id=device.id,
@@ -88,6 +90,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
     entry.async_on_unload(data.ingest.async_stop)
     entry.async_on_unload(data.anomalies.async_stop)
     data.ingest.async_start()
+    entry.async_on_unload(data.outdoor.async_stop)
+    data.outdoor.async_follow(retention_of(entry.options).get(CONF_WEATHER))
     await data.source_set.async_follow()
     await data.mirror_set.async_follow()
     await data.anomalies.async_start()
@@ -158,6 +162,7 @@ def _listen(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
     def stopping(_event: Event) -> None:
         # What integrations set while they shut down says nothing about the home.
         data.ingest.async_stop()
+        data.outdoor.async_stop()
 
     async def final_write(_event: Event) -> None:
         await data.hold.end()
@@ -180,6 +185,7 @@ async def _async_updated(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
         data.options = entry.options
         data.ingest.async_set_filter(IngestFilter.from_options(entry.options))
         data.ingest.async_set_watched(watched_of(entry.options))
+        data.outdoor.async_follow(retention_of(entry.options).get(CONF_WEATHER))
         data.worker.ladder = ladder_of(entry.options)
         await data.anomalies.async_set_options(AnalysisOptions.of(entry.options))
     await data.source_set.async_follow()

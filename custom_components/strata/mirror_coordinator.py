@@ -1,7 +1,7 @@
 """One running mirror: its feed, its place in the hub's life, and what is shown of it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, override
 
@@ -23,16 +23,17 @@ from .const import (
     CONF_URL,
     CONF_USERNAME,
     CONF_VERIFY_SSL,
+    CONF_VERSION,
     DOMAIN,
     HISTORY_EVERYTHING,
     LOGGER,
 )
-from .core.model import Micros, Series, to_micros
+from .core.model import Micros, Series, TimeRange, to_micros
 from .mirror.feed import MirrorFeed, Progress
 from .mirror.figures import Figures, MirrorNotice, NoticeKind
 from .mirror.influx import Connection, InfluxClient
 from .mirror.parcels import Plan
-from .mirror.selection import Content, Layout
+from .mirror.selection import ROLL_UPS, Content, Layout
 from .mirror.servers import server_kind
 from .mirror_issues import (
     async_clear_mirror_held,
@@ -43,6 +44,7 @@ from .mirror_issues import (
 from .runtime import StrataConfigEntry, supervise
 from .sources import ROLES
 from .store.base import StoreError
+from .store.tiers import RAW
 from .store.worker import StoreWorker
 
 INTERVAL = timedelta(seconds=30)
@@ -126,6 +128,20 @@ class MirrorCoordinator(DataUpdateCoordinator[Progress]):
         )
         self.feed = MirrorFeed(subentry.subentry_id, worker, client, plan, listener=self._notice, now=_now)
         self.data = self.feed.progress()
+
+    async def async_delete_series(self, series: Iterable[Series], when: TimeRange | None = None) -> list[str]:
+        """Delete the points of some series on the server; return the databases in which that was done.
+
+        Raises:
+            MirrorUnsupported: this kind of server cannot.
+            MirrorError: it could, and did not.
+        """
+        data = self.subentry.data
+        client = InfluxClient(async_get_clientsession(self.hass, data.get(CONF_VERIFY_SSL, True)), connection_of(data))
+        server = server_kind(data[CONF_SERVER])(client, data.get(CONF_VERSION, ""))
+        layout = layout_of(data)
+        tiers = [RAW, *(content.value for content in sorted(contents_of(data) & ROLL_UPS))]
+        return await server.delete_series([layout.name(tier) for tier in tiers], series, when)
 
     @property
     def subentry_id(self) -> str:

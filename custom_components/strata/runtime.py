@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .coordinator import SourceCoordinator
     from .ingest import Ingest
     from .mirror_set import MirrorSet
+    from .outdoor import OutdoorTemperature
     from .retention import Retention
     from .retention_watch import RetentionWatch
     from .source_set import SourceSet
@@ -42,6 +43,7 @@ class StrataData:
     store: StoreCoordinator
     anomalies: AnomalyCoordinator
     hold: Hold
+    outdoor: OutdoorTemperature
     retention: Retention
     retention_watch: RetentionWatch = field(init=False)
     options: Mapping[str, Any]

@@ -11,7 +11,7 @@ import aiohttp
 from aiohttp import web
 import pytest
 
-from custom_components.strata.core.model import TimeRange
+from custom_components.strata.core.model import Kind, Series, SeriesKey, TimeRange
 from custom_components.strata.mirror.answer import Answer
 from custom_components.strata.mirror.check import CheckError, Problem, check
 from custom_components.strata.mirror.errors import MirrorBusy, MirrorQueryError, MirrorRefused, MirrorUnsupported
@@ -310,6 +310,71 @@ async def test_rows_are_deleted_where_a_server_can(session, stub, real_influxdb,
     three = await detect(InfluxClient(session, await stub(StubInfluxDB3())))
     with pytest.raises(MirrorUnsupported, match="retention"):
         await three.delete_rows("strata_raw", "power", {})
+
+
+def an_entity(name):
+    key = SeriesKey.of_entity("home_assistant_events", f"registry-{name}")
+    return Series(key, Kind.MEASUREMENT, "W", {"entity_id": f"sensor.{name}", "domain": "sensor", "area_id": "attic"})
+
+
+READING = Series(
+    SeriesKey.of_tags("carbon_intensity", {"region": "DE", "grid operator": "50Hertz"}, "intensity"),
+    Kind.MEASUREMENT,
+    "gCO2eq/kWh",
+    {"index": "low"},
+)
+
+
+async def test_all_points_of_series_are_deleted_and_no_others(session, real_influxdb):
+    """Rows and hours of an entity, wherever it stood then, and those of a reading; what is alike in part stays."""
+    await check(session, Connection(url=real_influxdb.url), [WEEK], now=NOW)
+    client = InfluxClient(session, Connection(url=real_influxdb.url))
+    lines = [
+        "home_assistant_events,entity_id=sensor.a,area_id=attic value=1.0",
+        "home_assistant_events,entity_id=sensor.a,area_id=cellar value=2.0",
+        "home_assistant_events,entity_id=sensor.a,tier=hourly,field=value avg_value=3.0",
+        "home_assistant_events,entity_id=sensor.b value=4.0",
+        "carbon_intensity,region=DE,grid\\ operator=50Hertz,index=low intensity=5.0",
+        "carbon_intensity,region=DE,grid\\ operator=50Hertz,index=high intensity=6.0",
+        "carbon_intensity,region=FR,grid\\ operator=50Hertz intensity=7.0",
+    ]
+    await client.write("strata_raw", pack([f"{line} {NOW * 1000}" for line in lines]))
+    influx = await detect(client)
+    done = await influx.delete_series(["strata_raw", "strata_gone", "strata_raw"], [an_entity("a"), READING])
+    assert done == ["strata_raw"]
+    left = real_influxdb.influxql("SELECT * FROM /home_assistant_events|carbon_intensity/", "strata_raw")
+    rows = [dict(zip(found["columns"], row, strict=True)) for found in left for row in found["values"]]
+    kept = sorted((row.get("value") or row.get("intensity")) for row in rows)
+    assert kept == [4.0, 7.0]
+
+
+async def test_series_are_deleted_on_influxdb_2_by_what_they_are_known_by(session, stub):
+    asked = []
+
+    class Remembering(StubInfluxDB2):
+        async def delete(self, request):
+            asked.append((request.query["bucket"], (await request.json())["predicate"]))
+            return web.Response(status=204)
+
+        routes = StubInfluxDB2.routes | {("POST", "/api/v2/delete"): delete}
+
+    server = await detect(InfluxClient(session, await stub(Remembering())))
+    await server.create(WEEK)
+    done = await server.delete_series([WEEK.name, "not_there"], [an_entity("a"), an_entity("a"), READING])
+    assert done == [WEEK.name]
+    assert asked == [
+        (WEEK.name, '_measurement="carbon_intensity" AND grid operator="50Hertz" AND region="DE"'),
+        (WEEK.name, '_measurement="home_assistant_events" AND entity_id="sensor.a"'),
+    ]
+
+
+async def test_a_server_that_cannot_delete_series_says_so(session, stub):
+    three = await detect(InfluxClient(session, await stub(StubInfluxDB3())))
+    names = await three.databases()
+    if not names:
+        await three.create(WEEK)
+    with pytest.raises(MirrorUnsupported, match="retention"):
+        await three.delete_series([WEEK.name, *names], [an_entity("a")])
 
 
 async def test_a_range_is_deleted_on_influxdb_2_by_its_instants(session, stub):

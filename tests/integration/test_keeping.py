@@ -1,5 +1,6 @@
 """What the options say about how long history is kept reaches the ladder."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -84,6 +85,9 @@ async def test_a_step_that_fails_is_an_issue_and_an_event_until_it_succeeds(
 ) -> None:
     entry = await start_hub()
     data = entry.runtime_data
+    [nightly] = [task for task in data.tasks if task.get_name() == "strata retention"]
+    nightly.cancel()
+    await asyncio.wait([nightly])
     events = async_capture_events(home, retention_watch.EVENT_RETENTION_FAILED)
 
     def fails(*_: object, **__: object) -> None:

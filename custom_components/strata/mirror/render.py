@@ -164,6 +164,14 @@ def tags_of(series: Series) -> dict[str, str]:
     return _cleaned(named) | _EVENT_TYPE
 
 
+def identity_tags(series: Series) -> dict[str, str]:
+    """Return the tags by which all points of a series are found: an entity's id, or a reading's key tags."""
+    if key_tags := series.key.tags:
+        return _cleaned(key_tags)
+    tags = tags_of(series)
+    return {"entity_id": tags["entity_id"]} if "entity_id" in tags else tags
+
+
 def _cleaned(tags: Mapping[str, str]) -> dict[str, str]:
     return {_clean(name): cleaned for name, value in tags.items() if (cleaned := _clean(value))}
 

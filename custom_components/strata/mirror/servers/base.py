@@ -1,14 +1,15 @@
 """What differs between kinds of servers: how they are known, set up and cleared. One small file per kind."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ...core.model import TimeRange
+from ...core.model import Series, TimeRange
 from ..answer import Answer
 from ..errors import MirrorQueryError, MirrorUnsupported
 from ..influx import InfluxClient
+from ..render import identity_tags
 from ..selection import Database
 
 
@@ -82,6 +83,27 @@ class Server(ABC):
             MirrorUnsupported: this kind of server cannot.
             MirrorError: it could, and did not.
         """
+
+    async def delete_series(
+        self, databases: Iterable[str], series: Iterable[Series], when: TimeRange | None = None
+    ) -> list[str]:
+        """Delete the points of some series, rows and roll-ups alike; return the databases in which that was done.
+
+        Points are found by what a series is known by on a server now: an entity's id, or a reading's key tags. Points
+        that an entity wrote under an earlier id are not found. Databases that are not there are passed over. InfluxDB
+        answers before the space is free.
+
+        Raises:
+            MirrorUnsupported: this kind of server cannot.
+            MirrorError: it could, and did not; what was deleted before stays deleted.
+        """
+        named = {(each.key.measurement, tuple(sorted(identity_tags(each).items()))) for each in series}
+        there = await self.databases() if self.has_databases else frozenset(databases)
+        chosen = [database for database in dict.fromkeys(databases) if database in there]
+        for database in chosen:
+            for measurement, tags in sorted(named):
+                await self.delete_rows(database, measurement, dict(tags), when)
+        return chosen
 
     async def value(self, database: str, measurement: str, tags: Mapping[str, str]) -> float | None:
         """Return the field `value` of the newest point with these tags, None when there is none.
