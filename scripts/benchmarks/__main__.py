@@ -24,6 +24,7 @@ MEASUREMENTS: Mapping[str, str] = {
     "loop_latency_mirror": "the same while a mirror's server is down, or takes requests and never answers",
     "mirror": "a mirror that catches up a day of 200,000 changes on a real InfluxDB",
     "windows": "windows against brute force on 10,000 random cases, and 7 days of five-minute slots",
+    "anomaly": "anomalies in simulated homes with planted faults, beside the usual methods",
     "add_source": "a source added while 500 changes/s arrive",
 }
 """Modules of this package that have `measure(Options) -> Iterable[Figure]`, in the order they run."""

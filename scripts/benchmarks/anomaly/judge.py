@@ -82,6 +82,19 @@ class Figures:
             self.faults += 1
             self.false += false_alarms(alarms, fault)
 
+    def add(self, other: Figures) -> None:
+        """Count what was measured elsewhere."""
+        self.clean_weeks += other.clean_weeks
+        self.clean_alarms += other.clean_alarms
+        self.found += other.found
+        self.faults += other.faults
+        self.false += other.false
+        self.seconds += other.seconds
+        for key, (found, faults) in other.by_kind.items():
+            row = self.by_kind.setdefault(key, [0, 0])
+            row[0] += found
+            row[1] += faults
+
     @property
     def per_week(self) -> float:
         """False alarms per entity-week on clean series."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ..base import AnomalyKind
-from .grid import HISTORY_DAYS, Bools, Floats, Grid
+from .grid import HISTORY_DAYS, Bools, Floats, Grid, Ints
 
 
 class Family(StrEnum):
@@ -88,6 +88,8 @@ class Field:
     change: Floats
     """The smaller steps from one value to the next on the days before each day, 0 where there were none."""
     compared: Bools
+    known: Ints
+    """Whole days of history before each day: what is learned and what is not."""
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -7,6 +7,8 @@ from .grid import HISTORY_DAYS, Bools, Floats, Grid, Ints
 
 _LEAST_COVERED = 0.25
 """A day with less of it known is no history."""
+_WHOLE = 0.9
+"""A day with this much of it known is a whole one; others count as much as is known of them."""
 _LOW, _HIGH = 0.005, 0.995
 _SMALLEST_SPAN = 0.002
 """A range is at least this share of the level."""
@@ -19,14 +21,18 @@ _UNIT_CHANGE = 30.0
 
 def make_field(grid: Grid) -> Field:
     """Return the field of a grid."""
-    whole = (~np.isnan(grid.values)).mean(axis=1) >= _LEAST_COVERED
+    covered = (~np.isnan(grid.values)).mean(axis=1)
+    whole = covered >= _LEAST_COVERED
     since = _same_unit_since(grid.values, whole)
     day = np.arange(grid.days)
     earlier = day[:, None] - HISTORY_DAYS + np.arange(HISTORY_DAYS)
     compared: Bools = (earlier >= since[:, None]) & whole[np.maximum(earlier, 0)] & (earlier >= 0)
     span, low = _span(grid, compared)
     flat = grid.values.reshape(-1)
-    return Field(grid, flat, span, low, _change(grid, compared), compared)
+    # The first day began somewhere within itself: seven days are known after seven times 24 hours.
+    credit = np.where((covered >= _WHOLE) & (np.cumsum(covered > 0) > 1), 1.0, covered)
+    known = np.where(compared, credit[np.maximum(earlier, 0)], 0.0).sum(axis=1)
+    return Field(grid, flat, span, low, _change(grid, compared), compared, known.astype(np.int64))
 
 
 def _change(grid: Grid, compared: Bools) -> Floats:

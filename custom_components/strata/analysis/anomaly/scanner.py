@@ -64,7 +64,7 @@ class Scan:
 
     status: str
     days: int
-    """Earlier days that the newest day was compared with, at most 28."""
+    """Whole earlier days that the newest day was compared with, at most 28."""
     episodes: tuple[Episode, ...]
     alerts: tuple[tuple[str, Micros], ...]
     state: dict[str, Any]
@@ -146,7 +146,7 @@ def _judge(field: Field, families: Sequence[Measure], sensitivity: str, past: St
     _forgive(score, measured, field, past)
     early = np.array([m.channel.while_learning for m in measured])
     late = np.array([m.channel.full_only for m in measured])
-    needed = opening(field.compared.sum(axis=1), sensitivity, early, late)
+    needed = opening(field.known, sensitivity, early, late)
     opens = score >= needed[..., None]
     alive = (score >= ALIVE) & np.isfinite(needed)[..., None]
     return _Judged(field, measured, seen, score, opens, alive)
@@ -171,7 +171,7 @@ def _conclude(judged: _Judged, past: State, unit: str) -> Scan:
     drafts = fold(past.draft, _cells(judged, first), until, judged.channels)
     new = [_episode(judged, draft, past, unit) for draft in drafts]
     after = past.with_episodes(new, drafts[-1] if drafts else None, until)
-    days = int(judged.field.compared[-1].sum())
+    days = int(judged.field.known[-1])
     return Scan(
         "learning" if days < LEARNING_DAYS else "watching",
         days,
