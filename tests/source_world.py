@@ -17,6 +17,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 NOW = datetime(2026, 11, 20, 18, 5, tzinfo=UTC)
 BERLIN = Home(latitude=52.52, longitude=13.41, country="DE", currency="EUR", timezone="Europe/Berlin")
 LONDON = Home(latitude=51.5, longitude=-0.12, country="GB", currency="GBP", timezone="Europe/London")
+CHICAGO = Home(latitude=41.88, longitude=-87.63, country="US", currency="USD", timezone="America/Chicago")
 SYDNEY = Home(latitude=-33.87, longitude=151.21, country="AU", currency="AUD", timezone="Australia/Sydney")
 
 

@@ -323,10 +323,11 @@ PRICED, IN_A_CURRENCY = _with("unit_at"), _with("currency_at")
 
 
 async def fetch_with(of: Role, kind: type[Provider], place: tuple[str, ...], other: object) -> Reading:
-    """Fetch where another thing stands in an answer at `place`: the part of its URL, then a path."""
-    part, *path = place
+    """Fetch where another thing stands in an answer at `place`: the part of its URL (else in all), then a path."""
     payloads = recording(of, kind).payloads()
-    payloads[part] = replaced(payloads[part], tuple(path), other)
+    parts, path = ([place[0]], place[1:]) if place[0] in payloads else ([*payloads], place)
+    for part in parts:
+        payloads[part] = replaced(payloads[part], path, other)
     return await fetch(of, kind, route=by_path(routes(payloads)))
 
 

@@ -232,6 +232,11 @@ def _price_ratio(from_unit: str, to_unit: str) -> float:
     return source.factor / target.factor
 
 
+def is_currency(code: object) -> bool:
+    """Tell whether `code` is the ISO 4217 code of a currency."""
+    return code in _ISO_4217
+
+
 @lru_cache(maxsize=256)
 def price_unit(text: str, currency: str | None = None) -> PriceUnit:
     """Return what a price unit such as `EUR/MWh`, `ct/kWh` or `öre/kWh` says.

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.contracts.recording import Recording
+from tests.source_world import CHICAGO, LONDON
 
 ROLE = "electricity_pricing"
 
@@ -36,6 +37,30 @@ def _awattar(start: datetime, length: timedelta, prices: Sequence[float]) -> Any
 
 def _rows(start: datetime, length: timedelta, prices: Sequence[float]) -> Any:
     return [{"time": (start + index * length).isoformat(), "price": price} for index, price in enumerate(prices)]
+
+
+def _nordpool(start: datetime, length: timedelta, prices: Sequence[float]) -> Any:
+    entries = [
+        {
+            "deliveryStart": (start + index * length).isoformat(),
+            "deliveryEnd": (start + (index + 1) * length).isoformat(),
+            "entryPerArea": {"SE3": price * 1000},
+        }
+        for index, price in enumerate(prices)
+    ]
+    return {"currency": "SEK", "multiAreaEntries": entries}
+
+
+def _energi_data_service(start: datetime, length: timedelta, prices: Sequence[float]) -> Any:
+    records = [
+        {
+            "TimeUTC": (start + index * length).replace(tzinfo=None).isoformat(),
+            "PriceArea": "DK1",
+            "DayAheadPriceDKK": price * 1000,
+        }
+        for index, price in enumerate(prices)
+    ]
+    return {"records": records}
 
 
 RECORDINGS: Mapping[str, Recording] = {
@@ -77,6 +102,46 @@ RECORDINGS: Mapping[str, Recording] = {
         platform="energyzero",
         action=f"{ROLE}/action/energyzero.json",
         value=0.150,
+        unit="EUR/kWh",
+    ),
+    "nordpool": Recording(
+        day=_nordpool,
+        options={"area": "SE3", "currency": "SEK"},
+        answers={
+            "date=2026-11-20": f"{ROLE}/nordpool/day_ahead_2026-11-20.json",
+            "date=2026-11-21": f"{ROLE}/nordpool/day_ahead_2026-11-21.json",
+        },
+        value=1.47,
+        unit="SEK/kWh",
+        currency_at=("currency",),
+    ),
+    "energi_data_service": Recording(
+        day=_energi_data_service,
+        options={"price_area": "DK1", "currency": "DKK"},
+        answers={"/dataset/DayAheadPrices": f"{ROLE}/energi_data_service/day_ahead_dk1.json"},
+        value=1.09662,
+        unit="DKK/kWh",
+    ),
+    "octopus": Recording(
+        options={"region": "c"},
+        home=LONDON,
+        answers={
+            "/v1/products/?": f"{ROLE}/octopus/products.json",
+            "/standard-unit-rates/": f"{ROLE}/octopus/agile_c.json",
+        },
+        value=0.315,
+        unit="GBP/kWh",
+    ),
+    "comed": Recording(
+        options={},
+        home=CHICAGO,
+        answers={"/api": f"{ROLE}/comed/current_hour_average.json"},
+        value=0.025,
+        unit="USD/kWh",
+    ),
+    "tariff": Recording(
+        options={"price": 0.30, "periods": [{"rate": 0.40, "start": "17:00:00", "end": "20:00:00"}]},
+        value=0.40,
         unit="EUR/kWh",
     ),
 }

@@ -5,10 +5,15 @@ from datetime import timedelta
 from ..base import Reading, Role, StoredField, StoredForecast
 from .action import Action
 from .awattar import AwattarAustria, AwattarGermany
+from .comed import ComEd
+from .energi_data_service import EnergiDataService
 from .energy_charts import EnergyCharts
 from .entity import Entity
 from .metrics import METRICS
+from .nordpool import NordPool
+from .octopus import Octopus
 from .prices import CHEAPEST, DEAREST, EXPORT, PEAK, PRICE, TOTAL, price_fields
+from .tariff import StaticTariff
 from .totals import DETAILS, lacks, refine
 
 WITHOUT_SLOTS_GOOD_FOR = timedelta(hours=2)
@@ -43,7 +48,18 @@ ELECTRICITY_PRICING = Role(
     main=PRICE,
     interval=timedelta(hours=1),
     good_for=_good_for,
-    providers=(EnergyCharts, AwattarGermany, AwattarAustria, Entity, Action),
+    providers=(
+        EnergyCharts,
+        NordPool,
+        AwattarGermany,
+        AwattarAustria,
+        EnergiDataService,
+        Octopus,
+        ComEd,
+        StaticTariff,
+        Entity,
+        Action,
+    ),
     forecasts=(_stored_forecast(PRICE, "price"), _stored_forecast(TOTAL, TOTAL), _stored_forecast(EXPORT, EXPORT)),
     slot_bound=True,
     fields_at=price_fields,

@@ -15,6 +15,7 @@ class _Awattar(Provider):
     """Hourly wholesale prices without taxes and fees. No key; light use is asked for."""
 
     quota = Quota(requests=100, period=timedelta(days=1))
+    currencies = frozenset({"EUR"})
     attribution = "aWATTar"
     jitter: ClassVar[random.Random] = random.Random()
 

@@ -47,6 +47,7 @@ class EnergyCharts(Provider):
     params = (Param(key="bidding_zone", kind=ParamKind.SELECT, choices=ZONES, default=_default_zone),)
     quota = Quota(requests=60, period=timedelta(hours=1))
     countries = frozenset(zone for zone in ZONES if len(zone) == 2) | ZONE_OF.keys()
+    currencies = frozenset({"EUR"})
     attribution = "Energy-Charts, Fraunhofer ISE"
     jitter: ClassVar[random.Random] = random.Random()
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from ...core.forecast import day_around, extreme_hours, is_peak, within
 from ...core.model import FieldValue, Forecast, Slot
-from ...core.units import UnitError, price_unit
+from ...core.units import UnitError, is_currency, price_unit
 from ..base import Context, Home, Reading, Snapshot, SourceBadAnswer, SourceNoData
 
 PRICE = "current_price"
@@ -33,7 +33,7 @@ MARKET_COUNTRIES: Final = frozenset(
 )
 PUBLISHED: Final = time(12, 45)
 """When, in the market's time, tomorrow's prices appear at the earliest; usually by 13:30."""
-EAGER_UNTIL: Final = time(15)
+EAGER_FOR: Final = timedelta(hours=2, minutes=15)
 EAGER: Final = timedelta(minutes=10)
 PATIENT: Final = timedelta(minutes=30)
 
@@ -60,6 +60,17 @@ def per_kwh(unit: str, currency: str | None = None) -> tuple[str, float]:
     if parsed.currency is None:
         raise SourceBadAnswer(f"the price has the unit {unit!r}, which names no currency")
     return parsed.currency, parsed.factor
+
+
+def in_currency(code: object, energy: str = "kWh") -> tuple[str, float]:
+    """Return a currency that stands alone in an answer, and the factor that makes its prices per `energy` ones per kWh.
+
+    Raises:
+        SourceBadAnswer: it is no currency (ISO 4217), or `energy` no unit of energy.
+    """
+    if not isinstance(code, str) or not is_currency(code):
+        raise SourceBadAnswer(f"the prices have the currency {code!r}")
+    return per_kwh(f"{code}/{energy}")
 
 
 def price_reading(
@@ -155,23 +166,27 @@ def _starts(hours: tuple[Slot, ...]) -> str | None:
     return json.dumps([hour.start.isoformat() for hour in hours]) if hours else None
 
 
-def after_publication(now: datetime, reading: Reading | None, jitter: random.Random) -> datetime | None:
+def after_publication(
+    now: datetime, reading: Reading | None, jitter: random.Random, *, published: time = PUBLISHED
+) -> datetime | None:
     """Return when to ask a day-ahead source again: once a day, soon after tomorrow's prices appear.
 
-    From 12:45 of the market's day until tomorrow is complete it is asked about every 10 minutes, after 15:00
-    about every 30, and so it is while today is incomplete. Each request is moved by chance, so that homes do
-    not ask at the same moment. None when the reading says nothing of the present: that is a failure to recover from.
+    From `published` (12:45) of the market's day until tomorrow is complete it is asked about every 10 minutes, after
+    two hours and a quarter about every 30, and so it is while today is incomplete. Each request is moved by chance, so
+    that homes do not ask at the same moment. None when the reading says nothing of the present: that is a failure to
+    recover from.
     """
     forecast = reading.forecasts.get(PRICE) if reading else None
     if forecast is None or not forecast.slots or forecast.slots[-1].end <= now:
         return None
     local = now.astimezone(MARKET_ZONE)
     _, midnight = day_around(now, MARKET_ZONE)
-    published = datetime.combine(local.date(), PUBLISHED, MARKET_ZONE)
-    if now >= published:
-        published = datetime.combine(midnight.astimezone(MARKET_ZONE).date(), PUBLISHED, MARKET_ZONE)
+    due = datetime.combine(local.date(), published, MARKET_ZONE)
+    eager_until = due + EAGER_FOR
+    if now >= due:
+        due = datetime.combine(midnight.astimezone(MARKET_ZONE).date(), published, MARKET_ZONE)
         _, midnight = day_around(midnight, MARKET_ZONE)
     if forecast.slots[-1].end >= midnight:
-        return published.astimezone(UTC) + EAGER * jitter.random()
-    pause = EAGER if local.time() < EAGER_UNTIL else PATIENT
+        return due.astimezone(UTC) + EAGER * jitter.random()
+    pause = EAGER if now < eager_until else PATIENT
     return now + pause * (0.75 + 0.5 * jitter.random())
