@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.contracts.recording import Recording
-from tests.source_world import CHICAGO, LONDON
+from tests.source_world import CHICAGO, LONDON, SYDNEY, Text
 
 ROLE = "electricity_pricing"
 
@@ -61,6 +61,30 @@ def _energi_data_service(start: datetime, length: timedelta, prices: Sequence[fl
         for index, price in enumerate(prices)
     ]
     return {"records": records}
+
+
+def _tibber(start: datetime, length: timedelta, prices: Sequence[float]) -> Any:
+    rows = [
+        {"total": price + 0.1, "energy": price, "startsAt": (start + index * length).isoformat()}
+        for index, price in enumerate(prices)
+    ]
+    contract = {"priceInfo": {"current": {"currency": "EUR"}, "today": rows, "tomorrow": []}}
+    return {"data": {"viewer": {"homes": [{"id": "a", "appNickname": "Home", "currentSubscription": contract}]}}}
+
+
+def _entsoe(start: datetime, length: timedelta, prices: Sequence[float]) -> Any:
+    points = "".join(
+        f"<Point><position>{index + 1}</position><price.amount>{price * 1000}</price.amount></Point>"
+        for index, price in enumerate(prices)
+    )
+    return Text(
+        '<Publication_MarketDocument xmlns="urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:3"><TimeSeries>'
+        "<currency_Unit.name>EUR</currency_Unit.name><price_Measure_Unit.name>MWH</price_Measure_Unit.name>"
+        f"<curveType>A03</curveType><Period><timeInterval><start>{start:%Y-%m-%dT%H:%MZ}</start>"
+        f"<end>{start + len(prices) * length:%Y-%m-%dT%H:%MZ}</end></timeInterval>"
+        f"<resolution>PT{length // timedelta(minutes=1)}M</resolution>{points}"
+        "</Period></TimeSeries></Publication_MarketDocument>"
+    )
 
 
 RECORDINGS: Mapping[str, Recording] = {
@@ -143,5 +167,28 @@ RECORDINGS: Mapping[str, Recording] = {
         options={"price": 0.30, "periods": [{"rate": 0.40, "start": "17:00:00", "end": "20:00:00"}]},
         value=0.40,
         unit="EUR/kWh",
+    ),
+    "tibber": Recording(
+        day=_tibber,
+        options={"token": "secret"},
+        answers={"/v1-beta/gql": f"{ROLE}/tibber/price_info.json"},
+        value=0.147,
+        unit="EUR/kWh",
+        currency_at=("data", "viewer", "homes", "0", "currentSubscription", "priceInfo", "current", "currency"),
+    ),
+    "entsoe": Recording(
+        day=_entsoe,
+        options={"token": "secret", "bidding_zone": "DE-LU"},
+        answers={"/api": f"{ROLE}/entsoe/quarters_de_lu.xml"},
+        value=0.147,
+        unit="EUR/kWh",
+        currency_at=("currency_Unit.name",),
+    ),
+    "amber": Recording(
+        options={"token": "secret", "resolution": "30"},
+        home=SYDNEY,
+        answers={"/prices/current": f"{ROLE}/amber/prices_current.json", "/v1/sites": f"{ROLE}/amber/sites.json"},
+        value=0.045,
+        unit="AUD/kWh",
     ),
 }

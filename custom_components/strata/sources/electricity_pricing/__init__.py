@@ -4,16 +4,19 @@ from datetime import timedelta
 
 from ..base import Reading, Role, StoredField, StoredForecast
 from .action import Action
+from .amber import Amber
 from .awattar import AwattarAustria, AwattarGermany
 from .comed import ComEd
 from .energi_data_service import EnergiDataService
 from .energy_charts import EnergyCharts
 from .entity import Entity
+from .entsoe import Entsoe
 from .metrics import METRICS
 from .nordpool import NordPool
 from .octopus import Octopus
 from .prices import CHEAPEST, DEAREST, EXPORT, PEAK, PRICE, TOTAL, price_fields
 from .tariff import StaticTariff
+from .tibber import Tibber
 from .totals import DETAILS, lacks, refine
 
 WITHOUT_SLOTS_GOOD_FOR = timedelta(hours=2)
@@ -59,6 +62,9 @@ ELECTRICITY_PRICING = Role(
         StaticTariff,
         Entity,
         Action,
+        Tibber,
+        Entsoe,
+        Amber,
     ),
     forecasts=(_stored_forecast(PRICE, "price"), _stored_forecast(TOTAL, TOTAL), _stored_forecast(EXPORT, EXPORT)),
     slot_bound=True,
