@@ -11,6 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
 
+from custom_components.strata.sources.base import ParamKind, Provider
 from custom_components.strata.sources.electricity_pricing import ELECTRICITY_PRICING
 from tests.integration.given import (
     KEYED_URL,
@@ -127,11 +128,17 @@ async def test_providers_for_the_country_come_first_then_those_for_all(
     assert {"auto", *(provider.key for provider in ELECTRICITY_PRICING.providers)} == set(offered)
 
 
+def _has_key(provider: type[Provider]) -> bool:
+    return any(param.kind is ParamKind.SECRET for param in provider.params)
+
+
 async def test_provider_with_a_key_comes_after_those_without(
     home: HomeAssistant, start_hub: StartHub, keyed: type[Keyed]
 ) -> None:
     result = await begin(home, await start_hub(), "electricity_pricing")
-    assert choices(result, "provider")[0][-1] == "keyed"
+    offered, _ = choices(result, "provider")
+    keyless = [provider.key for provider in ELECTRICITY_PRICING.providers if not _has_key(provider)]
+    assert offered.index("keyed") > max(offered.index(key) for key in keyless)
 
 
 @pytest.mark.parametrize(

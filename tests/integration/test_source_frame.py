@@ -345,7 +345,16 @@ async def test_without_a_contract_there_is_no_total_and_with_one_it_appears(
 
 @pytest.mark.parametrize(
     ("country", "currency", "step"),
-    [("DE", "EUR", "electricity_pricing_energy_charts"), ("AT", "EUR", "electricity_pricing_energy_charts")],
+    [
+        ("DE", "EUR", "electricity_pricing_energy_charts"),
+        ("NL", "EUR", "electricity_pricing_energy_charts"),
+        ("SE", "SEK", "electricity_pricing_nordpool"),
+        ("SE", "EUR", "electricity_pricing_energy_charts"),
+        ("GB", "GBP", "electricity_pricing_octopus"),
+        # Not in northern Illinois, and where no keyless provider is.
+        ("US", "USD", "electricity_pricing_tariff"),
+        ("AU", "AUD", "electricity_pricing_tariff"),
+    ],
 )
 async def test_auto_is_the_best_for_the_home(
     home: HomeAssistant, start_hub: StartHub, country: str, currency: str, step: str
