@@ -9,26 +9,10 @@ from typing import ClassVar, Final, override
 from ...core.forecast import day_around
 from ...core.model import Slot
 from ..answer import mapping, moment, number, sequence
-from ..base import Context, Home, Json, Param, ParamKind, Provider, Quota, Reading, SourceBadAnswer, SourceNoData
+from ..base import Context, Json, Param, ParamKind, Provider, Quota, Reading, SourceBadAnswer, SourceNoData
+from .octopus_regions import REGIONS, nearest
 from .prices import MARKET_ZONE, TOTAL, after_publication, price_reading
 
-# Each grid supply point group and a town in it, by whose distance the form proposes one.
-REGIONS: Final = {
-    "a": (52.63, 1.30),
-    "b": (52.95, -1.15),
-    "c": (51.51, -0.13),
-    "d": (53.41, -2.98),
-    "e": (52.48, -1.90),
-    "f": (54.98, -1.61),
-    "g": (53.48, -2.24),
-    "h": (50.91, -1.40),
-    "j": (50.82, -0.14),
-    "k": (51.48, -3.18),
-    "l": (50.72, -3.53),
-    "m": (53.80, -1.55),
-    "n": (55.86, -4.25),
-    "p": (57.15, -2.09),
-}
 AGILE: Final = re.compile(r"AGILE-(FLEX-)?\d\d-\d\d-\d\d")
 """Not AGILE-OUTGOING, which is for feeding in."""
 SLOT: Final = timedelta(minutes=30)
@@ -36,16 +20,6 @@ PUBLISHED: Final = time(16, 45)
 """Agile's next day appears at about 16:00 in Britain, which is 17:00 in the market's zone, or later."""
 POUNDS: Final = 0.01
 """The API documents its rates in pence."""
-
-
-def _nearest(home: Home) -> str:
-    """Return the region with the nearest town; a degree of longitude is about 0.6 of one of latitude there."""
-
-    def distance(region: str) -> float:
-        latitude, longitude = REGIONS[region]
-        return (latitude - home.latitude) ** 2 + (0.6 * (longitude - home.longitude)) ** 2
-
-    return min(REGIONS, key=distance)
 
 
 class Octopus(Provider):
@@ -58,7 +32,7 @@ class Octopus(Provider):
     key = "octopus"
     base_url = "https://api.octopus.energy"
     params = (
-        Param(key="region", kind=ParamKind.SELECT, choices=tuple(REGIONS), translated=True, default=_nearest),
+        Param(key="region", kind=ParamKind.SELECT, choices=tuple(REGIONS), translated=True, default=nearest),
         Param(key="product", kind=ParamKind.TEXT, required=False, pattern=r"[A-Z0-9-]+"),
     )
     quota = Quota(requests=60, period=timedelta(hours=1))
