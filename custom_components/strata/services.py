@@ -17,6 +17,7 @@ from .refusal import hub_of
 from .retention_services import async_setup_retention_services
 from .store.base import StoreError
 from .store.tiers import DEFAULT_LADDER
+from .window_services import async_setup_window_services
 
 ATTR_TIER = "tier"
 ATTR_DRY_RUN = "dry_run"
@@ -53,6 +54,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     )
     async_setup_history_services(hass)
     async_setup_mirror_services(hass)
+    async_setup_window_services(hass)
     async_setup_retention_services(hass)
     async_setup_anomaly_services(hass)
 

@@ -35,7 +35,7 @@ def _name(value: object) -> str:
 def test_role(role: Role) -> None:
     assert role.key in TEXTS["selector"]["role"]["options"]
     assert role.key in TEXTS["device"]
-    for action in ("get_current", "get_forecast"):
+    for action in ("find_window", "get_current", "get_forecast"):
         assert role.key in ACTIONS[action]["fields"]["role"]["selector"]["select"]["options"]
 
 
