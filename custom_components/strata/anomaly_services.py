@@ -12,10 +12,11 @@ import probatio
 from .analysis.watching import Target, choose
 from .anomalies.coordinator import AnomalyCoordinator
 from .anomalies.entities import shown
-from .anomalies.options import METHODS, OFF, SENSITIVITIES
+from .anomalies.options import METHODS, NEEDS, OFF, SENSITIVITIES
 from .anomalies.report import async_report
 from .anomalies.search import async_search
 from .const import DOMAIN
+from .dependencies import async_require
 from .runtime import StrataConfigEntry
 from .store.base import StoreError
 
@@ -79,6 +80,8 @@ async def _async_scan(call: ServiceCall) -> ServiceResponse:
     targets = _targets(call, anomalies)
     since = timedelta(hours=call.data[ATTR_LOOKBACK_HOURS])
     try:
+        if (feature := NEEDS.get(method)) is not None:
+            await async_require(call.hass, feature)
         results = await async_search(call.hass, anomalies.worker, targets, since, method, sensitivity)
     except StoreError as error:
         raise HomeAssistantError(

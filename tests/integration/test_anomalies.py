@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
@@ -10,9 +11,12 @@ from homeassistant.exceptions import ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
+import sklearn.ensemble  # noqa: F401 - its first import on a thread never ends while a test holds the clock
 
+from custom_components.strata.analysis.anomaly import METHODS
 from custom_components.strata.anomalies.event_entity import EVENT_ANOMALY
 from custom_components.strata.core.model import SeriesKey
+from custom_components.strata.dependencies import DependencyMissing
 from tests.integration.given import StartHub
 from tests.integration.lived import lived, steady
 from tests.integration.test_options_flow import open_page
@@ -277,7 +281,7 @@ async def test_the_options_page_refuses_what_cannot_be_watched(
     await home.async_block_till_done()
     assert saved["data"]["analysis"]["entities"] == [FRIDGE]
     assert [*entry.runtime_data.anomalies.watched] == [FRIDGE]
-    assert entry.runtime_data.anomalies.options.is_quiet(time(23))
+    assert entry.runtime_data.anomalies.options.quiet_hours.start == time(22)
 
 
 @pytest.mark.usefixtures("clock")
@@ -324,3 +328,61 @@ async def test_what_is_watched_is_summed_up_every_five_minutes(
     home.states.async_set(CELLAR, "12.1", {"device_class": "temperature", "unit_of_measurement": "°C"})
     await home.async_block_till_done()
     assert not cellar.fine
+
+
+async def search(hass: HomeAssistant, method: str) -> dict[str, Any]:
+    answer = await hass.services.async_call(
+        "strata",
+        "scan_anomalies",
+        {"entities": [FRIDGE, DOOR], "lookback_hours": 12, "method": method},
+        blocking=True,
+        return_response=True,
+    )
+    fridge, door = answer["entities"]
+    assert door["ran"] == "statistical"
+    return fridge
+
+
+@pytest.mark.usefixtures("clock")
+async def test_every_method_finds_ten_times_the_usual_power(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path
+) -> None:
+    await start(home, start_hub, tmp_path)
+    for method, ran in {**dict.fromkeys(METHODS), "prophet": "seasonal"}.items():
+        found = await search(home, method)
+        assert (found["method"], found["ran"]) == (method, ran or method)
+        assert len(found["episodes"]) == 1, method
+    assert len((await search(home, "seasonal"))["forecast_next_24h"]) > 0
+
+
+@pytest.mark.parametrize("method", ["isolation_forest", "seasonal", "ensemble"])
+@pytest.mark.usefixtures("clock")
+async def test_another_method_tells_once_too_and_can_be_told_what_is_normal(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path, method: str
+) -> None:
+    told = async_capture_events(home, EVENT_ANOMALY)
+    entry = await start(home, start_hub, tmp_path, analysis={"method": method, "entities": [FRIDGE]})
+    assert [event.data["entity_id"] for event in told] == [FRIDGE]
+    assert told[0].data["method"] == method
+    anomalies = entry.runtime_data.anomalies
+    anomalies.scanned_until = None
+    await anomalies.async_refresh()
+    assert len(told) == 1
+    assert len(anomalies.open) == 1
+
+    await home.services.async_call("strata", "mark_normal", {"entity_id": FRIDGE}, blocking=True)
+    await home.config_entries.async_reload(entry.entry_id)
+    await entry.runtime_data.anomalies.async_refresh()
+    assert entry.runtime_data.anomalies.open == []
+
+
+@pytest.mark.usefixtures("clock")
+async def test_without_its_library_a_method_gives_way_to_the_one_that_needs_none(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path
+) -> None:
+    told = async_capture_events(home, EVENT_ANOMALY)
+    with patch(
+        "custom_components.strata.anomalies.coordinator.async_require", side_effect=DependencyMissing(["scikit-learn"])
+    ):
+        await start(home, start_hub, tmp_path, analysis={"method": "isolation_forest"})
+    assert [event.data["entity_id"] for event in told] == [FRIDGE]

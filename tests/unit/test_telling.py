@@ -10,7 +10,7 @@ NOON = 1_795_262_400_000_000
 """2026-11-21 12:00 UTC."""
 
 
-def alert(entity: str, start: int, *, at: int | None = None, severity: Severity = Severity.LOW) -> Alert:
+def alert(entity: str, start: int, *, at: int | None = None, severity: Severity = Severity.MEDIUM) -> Alert:
     series = Series(SeriesKey.of_entity("home_assistant_events", entity), Kind.MEASUREMENT)
     episode = Episode(start, None, start, 7.0, severity, AnomalyKind.SPIKE, "text", (), alerts=(start,))
     return Alert(Target(entity, series, "numeric", "power"), episode, start if at is None else at)
@@ -54,6 +54,11 @@ def test_a_local_day_has_three_notifications() -> None:
     ]
     # 5, 9 and 13 o'clock in Berlin; 17 and 21 are too many, 1 is the next day.
     assert [each.notify for each in told] == [True, True, True, False, False, True]
+
+
+def test_slight_findings_wait_for_the_digest() -> None:
+    [told] = Teller().tell([alert("sensor.a", NOON, severity=Severity.LOW)], NOON, "UTC")
+    assert not told.notify
 
 
 def test_old_alerts_are_history() -> None:

@@ -13,21 +13,21 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 from homeassistant.util.signal_type import SignalType
 
-from ..analysis.anomaly import mark_normal
+from ..analysis.anomaly import broken
 from ..analysis.anomaly.state import State
 from ..analysis.base import Episode
 from ..analysis.watching import Target, choose
 from ..const import DOMAIN, LOGGER
 from ..core.model import Micros, to_micros
+from ..dependencies import DependencyMissing, async_require
 from ..ingest import Ingest
 from ..runtime import StrataConfigEntry
 from ..store.base import StoreError
 from ..store.worker import StoreWorker
-from .options import AnalysisOptions
+from .options import NEEDS, AnalysisOptions
 from .points import AlertPoints
-from .quiet_hours import quiet_episode
 from .telling import Alert, Teller, Told
-from .watched import LEARNING, PAUSED, Found, Watched, async_scan
+from .watched import LEARNING, PAUSED, STATISTICAL, Found, How, Watched, async_scan
 
 INTERVAL: Final = timedelta(minutes=5)
 FIRST_LOOK: Final = 60
@@ -194,12 +194,12 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
     async def _look(self, watched: list[Watched], until: Micros, now: Micros, *, newest: bool = False) -> None:
         """Scan entities one after the other, keep what was found, and tell."""
         found: list[Found] = []
+        how = How(self.options.sensitivity, await self._method())
         for each in watched:
             if each.status == PAUSED:
                 continue
             try:
-                sensitivity = self.options.sensitivity
-                found.append(await async_scan(self.hass, self.worker, each, until, sensitivity, newest=newest))
+                found.append(await async_scan(self.hass, self.worker, each, until, how, newest=newest))
             except StoreError:
                 raise
             except Exception:  # noqa: BLE001 - see below
@@ -212,6 +212,15 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
             for episode, time in one.alerts
         }
         await self._conclude([one.watched for one in found], [*latest.values()], now)
+
+    async def _method(self) -> str:
+        """Return the method of the options, or the one that needs nothing where a library is missing."""
+        try:
+            if (feature := NEEDS.get(self.options.method)) is not None:
+                await async_require(self.hass, feature)
+        except DependencyMissing:
+            return STATISTICAL
+        return self.options.method
 
     async def _conclude(self, watched: list[Watched], alerts: list[Alert], now: Micros) -> None:
         told = self._teller.tell(alerts, now, self.worker.timezone)
@@ -248,12 +257,11 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
             if not watched.episodes:
                 raise KeyError(entity_id)
             key = watched.episodes[-1].key
-        watched.state = mark_normal(watched.state or {}, key)
-        watched.episodes = State.from_json(watched.state).episodes
+        episode = watched.mark_normal(key)
         await self._save([watched])
         self._points.put(watched, self.options.method, to_micros(dt_util.utcnow()))
         self.async_update_listeners()
-        return next(episode for episode in watched.episodes if episode.key == key)
+        return episode
 
     # What happens between two looks
 
@@ -285,17 +293,13 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
 
     @callback
     def _opened_quietly(self, entity_id: str, moment: datetime) -> None:
-        if not self.options.is_quiet(dt_util.as_local(moment).time()):
-            return
         persons = self.hass.states.async_all("person")
-        if self.options.quiet_only_away and (not persons or any(person.state == "home" for person in persons)):
-            return
-        known = choose(self.worker.all_series(), {entity_id}, chosen=[entity_id])
-        if not known:
-            return
+        away = bool(persons) and all(person.state != "home" for person in persons)
         time = to_micros(moment)
-        alert = Alert(known[0], quiet_episode(time, away=self.options.quiet_only_away), time)
-        told = self._teller.tell([alert], time, self.worker.timezone)
+        found = broken(self.options.quiet_hours, [(time, away)], timezone=self.worker.timezone)
+        known = choose(self.worker.all_series(), {entity_id}, chosen=[entity_id])
+        alerts = [Alert(known[0], episode, time) for episode in found if known]
+        told = self._teller.tell(alerts, time, self.worker.timezone)
         for one in told:
             for listener in [*self._listeners_to_told]:
                 listener(one)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Any, Final, Self
 
+from ..analysis.anomaly import METHODS as _METHODS, SENSITIVITIES as _SENSITIVITIES, QuietHours
+
 CONF_ANALYSIS: Final = "analysis"
 """Where the hub's options keep all of this."""
 CONF_SENSITIVITY: Final = "sensitivity"
@@ -18,8 +20,10 @@ CONF_QUIET_UNTIL: Final = "quiet_until"
 CONF_QUIET_ONLY_AWAY: Final = "quiet_only_away"
 
 OFF: Final = "off"
-SENSITIVITIES: Final = (OFF, "low", "medium", "high")
-METHODS: Final = ("statistical", "isolation_forest", "seasonal", "prophet", "ensemble")
+SENSITIVITIES: Final = (OFF, *_SENSITIVITIES)
+METHODS: Final = tuple(_METHODS)
+NEEDS: Final[Mapping[str, str]] = {"isolation_forest": "learning", "ensemble": "learning"}
+"""What has to be installed for a method: a name in `dependencies.FEATURES`."""
 QUIET_FROM: Final = time(23)
 QUIET_UNTIL: Final = time(6)
 
@@ -59,8 +63,7 @@ class AnalysisOptions:
         """Whether anything is looked for by itself."""
         return self.sensitivity != OFF
 
-    def is_quiet(self, clock: time) -> bool:
-        """Tell whether a time of day lies in the quiet hours, which may go past midnight."""
-        if self.quiet_from <= self.quiet_until:
-            return self.quiet_from <= clock < self.quiet_until
-        return clock >= self.quiet_from or clock < self.quiet_until
+    @property
+    def quiet_hours(self) -> QuietHours:
+        """The rule of quiet hours."""
+        return QuietHours(self.quiet_from, self.quiet_until, only_away=self.quiet_only_away)

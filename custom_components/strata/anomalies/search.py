@@ -1,20 +1,19 @@
 """One search over chosen entities, by any method, from scratch: nothing is remembered and nobody is told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
-from ..analysis.anomaly import scan
+from ..analysis.anomaly import detect
 from ..analysis.base import Episode
-from ..analysis.watching import Target
+from ..analysis.watching import History, Target
 from ..core.model import MICROS_PER_SECOND, Micros, to_micros
 from ..store.worker import StoreWorker
 from .entities import with_evidence
-from .watched import Watched, async_read
+from .watched import NUMERIC, STATISTICAL, Watched, async_read
 
 
 async def async_search(
@@ -29,35 +28,48 @@ async def async_search(
 
     Raises:
         StoreError: the store cannot be read.
+        MethodUnavailableError: a library that the method needs is not installed.
     """
     until = to_micros(dt_util.utcnow())
     until -= until % (300 * MICROS_PER_SECOND)
     since = until - int(lookback.total_seconds()) * MICROS_PER_SECOND
+    span = {"since": since, "until": until, "timezone": worker.timezone}
     results = []
     for target in targets:
         history, _ = await async_read(worker, target, until, newest=True)
-        search = partial(
-            scan,
-            history.times,
-            history.values,
-            sensitivity=sensitivity,
-            kind=target.kind,
-            timezone=worker.timezone,
-            unit=target.unit,
-            until=until,
-        )
-        result = await hass.async_add_executor_job(search)
-        watched = Watched(target, result.status, result.days, result.episodes)
         results.append(
-            {
-                "entity_id": target.entity_id,
-                "status": result.status,
-                "days": result.days,
-                "unit": target.unit,
-                "episodes": [with_evidence(watched, each) for each in result.episodes if _touches(each, since)],
-            }
+            await hass.async_add_executor_job(
+                _search,
+                target,
+                history,
+                span,
+                method,
+                sensitivity,
+            )
         )
     return results
+
+
+def _search(target: Target, history: History, span: Mapping[str, Any], method: str, sensitivity: str) -> dict[str, Any]:
+    """Search one entity; events are read by the statistical method only, whichever was asked for."""
+    used = method if target.kind == NUMERIC else STATISTICAL
+    answer = detect(
+        history.times,
+        history.values,
+        method=used,
+        sensitivity=sensitivity,
+        kind=target.kind,
+        unit=target.unit,
+        **span,
+    )
+    return {
+        "entity_id": target.entity_id,
+        "method": answer.method,
+        "ran": answer.ran,
+        "unit": target.unit,
+        "episodes": [with_evidence(Watched(target), each) for each in answer.episodes if _touches(each, span["since"])],
+        **answer.evidence,
+    }
 
 
 def _touches(episode: Episode, since: Micros) -> bool:

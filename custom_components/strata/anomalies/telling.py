@@ -4,16 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
+from ..analysis.anomaly import may_push
+from ..analysis.anomaly.grouping import TOGETHER
 from ..analysis.base import Episode
 from ..analysis.watching import Target
-from ..core.clock import floor_day
 from ..core.model import Micros
 from ..store.tiers import HOUR
 
-TOGETHER: Final = 3 * HOUR
-"""Episodes of several entities that begin within this time are one finding."""
-MOST_A_DAY: Final = 3
-"""Findings of one local day that ask for a notification; the others wait for the digest."""
 NEWS_FOR: Final = 6 * HOUR
 """An alert older than this is history: it is listed, nobody is told."""
 _REMEMBERED: Final = 100
@@ -71,8 +68,7 @@ class Teller:
         begin = min(each.episode.start for each in group)
         known = any(abs(begin - start) <= TOGETHER for start in self.begun)
         worse = any(each.time > each.episode.alerts[0] for each in group if each.episode.alerts)
-        today = sum(floor_day(timezone, moment) == floor_day(timezone, now) for moment in self.notified)
-        notify = (not known or worse) and today < MOST_A_DAY
+        notify = (not known or worse) and may_push(now, main.episode.severity, self.notified, timezone=timezone)
         if not known:
             self.begun.append(begin)
         if notify:

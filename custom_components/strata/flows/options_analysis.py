@@ -21,6 +21,7 @@ from ..anomalies.options import (
     CONF_QUIET_UNTIL,
     CONF_SENSITIVITY,
     METHODS,
+    NEEDS,
     QUIET_FROM,
     QUIET_UNTIL,
     SENSITIVITIES,
@@ -30,8 +31,6 @@ from .options_page import OptionsPage
 
 _DOMAINS = ["binary_sensor", "counter", "input_boolean", "input_number", "light", "number", "sensor", "switch"]
 _QUIET = "quiet_hours"
-_NEEDS: Mapping[str, str] = {"isolation_forest": "learning", "ensemble": "learning"}
-"""What has to be installed for a method."""
 
 
 def _entities(domains: list[str]) -> sel.EntitySelector:
@@ -103,7 +102,7 @@ class AnalysisPage(OptionsPage):
         return None
 
     async def _is_installed(self, method: str) -> bool:
-        if (feature := _NEEDS.get(method)) is None:
+        if (feature := NEEDS.get(method)) is None:
             return True
         try:
             await async_require(self.hass, feature)
