@@ -67,12 +67,15 @@ def main() -> int:
         # Only now, so that the integration is imported from the configuration folder.
         from .clock import SimulatedLoop, simulated_clock
         from .demo import Demo, progress
+        from .lived import live_a_year
         from .log_watch import watch_log
 
         log = watch_log()
         with simulated_clock(home.begin) as clock, asyncio.Runner(loop_factory=SimulatedLoop) as runner:
             demo = Demo(home, folder, clock, log, progress())
             report = runner.run(demo.run(is_history=bool(arguments.history)))
+        if not arguments.history:
+            live_a_year(folder / "lived", report)
         print(report.as_text(), flush=True)
         if arguments.report:
             report.write(arguments.report)

@@ -149,6 +149,17 @@ async def keep_days(hass: HomeAssistant, days: Mapping[str, int]) -> None:
     await hass.async_block_till_done()
 
 
+async def watch_nothing(hass: HomeAssistant) -> None:
+    """Switch the search for anomalies off, through the hub's options."""
+    menu = await hass.config_entries.options.async_init(hub(hass).entry_id)
+    _expect(menu, FlowResultType.MENU, "the menu of the hub's options")
+    form = await hass.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": "analysis"})
+    answers = {"sensitivity": "off", "method": "statistical", "quiet_hours": {}}
+    result = await hass.config_entries.options.async_configure(form["flow_id"], answers)
+    _expect(result, FlowResultType.CREATE_ENTRY, "the options about anomalies")
+    await hass.async_block_till_done()
+
+
 async def add_source(hass: HomeAssistant, choice: SourceChoice, flow_id: str | None) -> AddedSource:
     """Go through the form of a source, in the flow that is open already or in a new one.
 

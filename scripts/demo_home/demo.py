@@ -8,7 +8,7 @@ import traceback
 from homeassistant import block_async_io
 
 from .clock import SimulatedClock
-from .core import AddedSource, add_hub, add_source, hub, keep_days
+from .core import AddedSource, add_hub, add_source, hub, keep_days, watch_nothing
 from .findings import Findings
 from .home import DAY, Home, Micros
 from .ladder import run_ladder
@@ -65,7 +65,7 @@ class Demo:
             try:
                 await self._steps(replay, is_history=is_history)
             except Exception as error:  # noqa: BLE001 - whatever it is, the report has to say it
-                self._findings.complaints.append(_where(error))
+                self._findings.complaints.append(where(error))
             finally:
                 await replay.end()
         self._findings.complaints += [f"background work did not end: {name}" for name in sorted(replay.overdue)]
@@ -92,6 +92,8 @@ class Demo:
         await replay.start()
         self._say("adding Strata through its config flow")
         flow_id = await add_hub(replay.hass)
+        # Being watched adds 5-minute summaries to entities; here it is compared who has them from the first moment on.
+        await watch_nothing(replay.hass)
         # Nothing is to be handed down by the nightly ladder before everything has been compared.
         await keep_days(replay.hass, {tier: days + 400 for tier, days in self._keep.items()})
         return flow_id
@@ -171,7 +173,7 @@ def _keep(home: Home) -> Mapping[str, int]:
     return {"raw": raw, "five_minute": raw + 1, "hourly": max(raw + 2, days * 2 // 3), "daily": 365}
 
 
-def _where(error: Exception) -> str:
+def where(error: Exception) -> str:
     """Say what failed and in which line of the demo."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "demo_home" in frame.filename]
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""

@@ -15,6 +15,7 @@ from custom_components.strata.store.base import Sizes
 from .findings import Findings
 from .home import Home
 from .ladder import LadderRun
+from .lived_home import LivedSeen, as_report
 from .mirroring import MirrorSeen
 from .outside import SourceSeen
 
@@ -41,6 +42,7 @@ class Report:
     ladder: LadderRun | None = None
     mirror: MirrorSeen | None = None
     history: Mapping[str, object] | None = None
+    lived: LivedSeen | None = None
     seconds: float = 0.0
 
     def as_json(self) -> dict[str, object]:
@@ -57,6 +59,7 @@ class Report:
             "tiers_before_downsample": _tiers_of(self.ladder.before) if self.ladder else {},
             "downsample": self.ladder.as_json() if self.ladder else None,
             "mirror": self.mirror.as_json() if self.mirror else None,
+            **as_report(self.lived),
             "problems": self.findings.problems,
             "checks": self.findings.as_json(),
             "seconds": round(self.seconds, 1),

@@ -47,6 +47,9 @@ def test_the_report_has_the_keys_others_rely_on(simulated: tuple[Any, dict[str, 
     else:
         assert report["mirror"] is None
     assert report["problems"] == []
+    assert len(report["anomalies"]["found"]) == report["anomalies"]["planted"] == 7
+    assert report["views"]["compared"] == 70
+    assert 0 < report["storage"]["reduction_pct"] < 100
     assert {"raw", "hourly", "daily"} <= set(report["tiers"])
     assert all(tier["rows"] > 0 and tier["bytes"] > 0 for tier in report["tiers"].values())
     assert set(report["downsample"]) == {"raw_rows", "hourly_rows", "daily_rows", "seconds"}
