@@ -17,6 +17,7 @@ import zeroconf
 from custom_components.strata.const import BASE_URLS, DOMAIN, SUBENTRY_SOURCE
 from custom_components.strata.runtime import StrataConfigEntry, StrataData
 
+from .calendars import add_calendar
 from .home import Home
 
 PLATFORM = "simulated_home"
@@ -85,6 +86,7 @@ async def boot(folder: Path, home: Home, base_urls: dict[str, str]) -> HomeAssis
             raise StepError(f"Home Assistant's {domain} could not be set up")
     await async_process_ha_core_config(hass, _core_config(home))
     _register(hass, home)
+    add_calendar(hass)
     if hass.config_entries.async_entries(DOMAIN) and not await async_setup_component(hass, DOMAIN, {}):
         raise StepError("Strata could not be set up again after a restart")
     await hass.async_block_till_done()

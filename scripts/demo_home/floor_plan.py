@@ -120,7 +120,7 @@ def _battery(name: str, area: str, start: float, per_day: float) -> Plan:
 ENTITIES: tuple[Plan, ...] = (
     # Power and voltage
     _sensor("house_power", "Utility room", "power", "W",
-            make.level("sensor.house_power", 30, make.wave(240, 1500, 19), 60, 0), outages=0.2),
+            make.level("sensor.house_power", 30, make.wave(240, 1500, 19), 60, 0)),
     _sensor("solar_power", "Utility room", "power", "W",
             make.level("sensor.solar_power", 40, make.daylight(4200), 90, 0)),
     _sensor("mains_voltage", "Utility room", "voltage", "V",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+import math
 from typing import Any
 
 from homeassistant.core import HomeAssistant
@@ -17,17 +18,32 @@ from custom_components.strata.store.base import StoredForecast
 from custom_components.strata.store.reader import StoreReader
 
 from . import payloads
+from .calendars import CALENDAR
 from .core import AddedSource, SourceChoice, hub
 from .findings import Findings
 from .floor_plan import CARBON_ENTITY, PRICE_ENTITY
 from .home import Home
 from .stored import ALWAYS
 
+POWER_ENTITY, PERSON = "sensor.house_power", "person.anna"
+_CIRCUITS = ["sensor.fridge_power", "sensor.heat_pump_power", "sensor.dishwasher_power", "sensor.desk_power"]
+
 type Expected = Callable[[HomeAssistant, datetime], float]
 
 
 def _state(entity_id: str) -> Expected:
     return lambda hass, now: float(state.state) if (state := hass.states.get(entity_id)) else float("nan")
+
+
+def _at_home(hass: HomeAssistant, now: datetime) -> float:
+    """Return the probability that Anna, who is there and works from home until 22:00, is so half through the slot.
+
+    Her presence counts half as much an hour later and her plan half as much three days later; what habits add to that
+    is less than what is rounded away.
+    """
+    ahead = max(900.0 - now.timestamp() % 1800, 0.0) / 3600
+    there, planned = 0.5**ahead, 0.5 ** (ahead / 72)
+    return round(100 / (1 + math.exp(-(there * 3 + (1 - there) * planned * 1.7))), 1)
 
 
 # By hand from the mix and the IPCC's medians: MW times g/kWh, over the MW of what has a median.
@@ -96,12 +112,37 @@ _CHOICES: tuple[tuple[SourceChoice, Expected], ...] = (
         ),
         _state(PRICE_ENTITY),
     ),
+    (
+        SourceChoice(
+            role="smart_meter",
+            provider="entity",
+            mode="entity",
+            tag=f"entity:{POWER_ENTITY}",
+            options={"entity": POWER_ENTITY, "energy_entity": "sensor.grid_import", "circuit_entities": _CIRCUITS},
+        ),
+        _state(POWER_ENTITY),
+    ),
+    (
+        SourceChoice(
+            role="occupancy_prediction",
+            provider="calendar",
+            mode="entity",
+            tag="anna",
+            options={"calendars": [CALENDAR], "person": PERSON},
+        ),
+        _at_home,
+    ),
 )
 
 
 def choices(home: Home) -> list[SourceChoice]:
     """Return the sources that this home can have."""
-    return [choice for choice, _ in _CHOICES if choice.mode != "entity" or choice.options["entity"] in home.entities]
+    return [choice for choice, _ in _CHOICES if choice.mode != "entity" or _named(choice) in home.entities]
+
+
+def _named(choice: SourceChoice) -> str:
+    """Return the entity of the home that a source cannot do without."""
+    return str(choice.options.get("entity") or choice.options["person"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +170,10 @@ class SourceSeen:
 
 async def look_at(hass: HomeAssistant, added: list[AddedSource]) -> list[SourceSeen]:
     """Ask Home Assistant and Strata's actions what the sources say now."""
+    for source in added:
+        # By itself a meter is read every half minute at most.
+        if source.choice.mode == "entity":
+            await hub(hass).runtime_data.sources[source.subentry_id].async_refresh()
     answer = await hass.services.async_call(DOMAIN, "get_current", {}, blocking=True, return_response=True)
     current: dict[str, Any] = {row["source"]: row for row in (answer or {})["sources"]}  # type: ignore[index, union-attr, misc, call-overload]
     seen = []

@@ -71,8 +71,8 @@ class Replay:
             self._clock.move_to(ready)
 
     def _comes_up(self, entity_id: str) -> tuple[bool, str]:
-        """Sort the entities of the electricity supplier first, as local integrations are quick."""
-        return not entity_id.startswith("sensor.grid_"), entity_id
+        """Sort the entities of the electricity supplier and its meter first, as local integrations are quick."""
+        return not entity_id.startswith(("sensor.grid_", "sensor.house_power")), entity_id
 
     async def stop(self) -> None:
         """Stop Home Assistant as a restart does."""

@@ -78,6 +78,9 @@ def test_sources_say_what_their_services_say(simulated: tuple[Any, dict[str, Any
         ("electricity_pricing", "awattar_de"): "recorded",
         ("carbon_intensity", "entity"): "entity",
         ("electricity_pricing", "entity"): "entity",
+        ("air_quality", "open_meteo"): "recorded",
+        ("smart_meter", "entity"): "entity",
+        ("occupancy_prediction", "calendar"): "entity",
     }
     # 18:05 in Berlin is 17:05 UTC: the table of half hours says 246 g/kWh, that of prices 142 and 139 EUR/MWh.
     assert "246" in {state.partition(".")[0] for state in found["carbon_intensity", "neso"]["entities"].values()}
