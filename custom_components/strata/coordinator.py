@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, override
 
 from homeassistant.config_entries import ConfigSubentry
-from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, CoreState, Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.event import async_track_point_in_utc_time, async_track_state_change_event
 from homeassistant.helpers.start import async_at_started
@@ -209,6 +209,9 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
 
     @callback
     def _watched_changed(self, _event: Event[EventStateChangedData]) -> None:
+        if self.hass.state is not CoreState.running and self.provider.local:
+            # Entities come up one by one; all of them are read once Home Assistant has started.
+            return
         self.config_entry.async_create_background_task(
             self.hass, self.async_request_refresh(), f"{DOMAIN} fetch {self.title}"
         )

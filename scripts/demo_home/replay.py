@@ -67,6 +67,8 @@ class Replay:
         if self._hass.state is CoreState.not_running:
             await self._hass.async_start()
         await self._hass.async_block_till_done()
+        # What sources look up in the store at their start takes real time.
+        await self.breathe()
         if self.starts > 1:
             self._clock.move_to(ready)
 

@@ -8,7 +8,8 @@ from unittest.mock import AsyncMock, patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigSubentryDataWithId
-from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse
+from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
+from homeassistant.core import CoreState, HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse
 from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
@@ -107,6 +108,24 @@ async def test_meter_follows_the_entities_it_has_found(
     assert oven[0] == (250.0, Flag.OK)
     assert oven[-1][1] is Flag.GAP
     assert entry.runtime_data.worker.find(circuit("Pump")).fine
+
+
+async def test_entities_that_come_up_one_by_one_are_read_when_all_are_there(
+    home: HomeAssistant, start_hub: StartHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    home.set_state(CoreState.starting)
+    options = {"entity": "sensor.meter", "energy_entity": "sensor.register"}
+    entry = await start_hub(source("smart_meter", "entity", "Meter", **options))
+    home.states.async_set("sensor.register", "100", {"unit_of_measurement": "kWh"})
+    await settle(home, entry)
+    home.states.async_set("sensor.meter", "1000", WATT)
+    await settle(home, entry)
+    assert not entry.runtime_data.sources["smart_meter_entity"].health.fetches
+    home.set_state(CoreState.running)
+    home.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await settle(home, entry)
+    assert home.states.get("sensor.meter_grid_power").state == "1000.0"
+    assert "Error fetching" not in caplog.text
 
 
 async def test_high_power_is_an_event(
