@@ -18,6 +18,7 @@ from .anomalies.coordinator import AnomalyCoordinator
 from .anomalies.event_entity import async_fire_on_bus
 from .anomalies.options import AnalysisOptions
 from .api import async_register_api
+from .archive_set import ArchiveSet
 from .const import DOMAIN, LOGGER, PLATFORMS, STORE_FILE, STORE_FOLDER, TITLE
 from .core.filter import IngestFilter
 from .core.model import Micros, to_micros
@@ -75,6 +76,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
         anomalies=AnomalyCoordinator(hass, entry, worker, ingest),
         hold=Hold(worker),
         outdoor=OutdoorTemperature(hass, worker),
+        archives=ArchiveSet(hass, entry, worker),
         retention=(ladder := Retention(worker, _now)),
         options=entry.options,
         hub_device_id=device.id,
@@ -86,6 +88,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
     async_connect_retention(hass, entry)
     # Should something below fail, nothing may go on into a closed store.
     entry.async_on_unload(data.mirror_set.async_stop)
+    entry.async_on_unload(data.archives.async_stop)
     entry.async_on_unload(data.source_set.async_stop)
     entry.async_on_unload(data.ingest.async_stop)
     entry.async_on_unload(data.anomalies.async_stop)
@@ -94,6 +97,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
     data.outdoor.async_follow(retention_of(entry.options).get(CONF_WEATHER))
     await data.source_set.async_follow()
     await data.mirror_set.async_follow()
+    await data.archives.async_follow()
     await data.anomalies.async_start()
     async_fire_on_bus(hass, entry)
     views = ViewRefresh(worker, _now, lambda: async_inputs(hass, data.source_set))
@@ -170,6 +174,7 @@ def _listen(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
         await data.anomalies.async_stop()
         await data.store.async_shutdown()
         await data.mirror_set.async_stop()
+        await data.archives.async_stop()
         await data.worker.close()
 
     entry.async_on_unload(hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, home_changed))
@@ -190,6 +195,7 @@ async def _async_updated(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
         await data.anomalies.async_set_options(AnalysisOptions.of(entry.options))
     await data.source_set.async_follow()
     await data.mirror_set.async_follow()
+    await data.archives.async_follow()
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bool:

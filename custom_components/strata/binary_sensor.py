@@ -9,6 +9,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .anomalies.entities import ClassSensors
+from .archive_coordinator import ArchiveCoordinator
+from .archive_entities import ArchiveFailingSensor
 from .coordinator import SourceCoordinator
 from .entity import StrataMetricEntity, StrataSourceEntity
 from .mirror_coordinator import MirrorCoordinator
@@ -42,9 +44,14 @@ async def async_setup_entry(
     def add_mirror(mirror: MirrorCoordinator) -> None:
         async_add_entities([MirrorConnectedSensor(entry, mirror)], config_subentry_id=mirror.subentry_id)
 
+    @callback
+    def add_archive(archive: ArchiveCoordinator) -> None:
+        async_add_entities([ArchiveFailingSensor(entry, archive)], config_subentry_id=archive.subentry_id)
+
     ClassSensors(entry, async_add_entities)
     entry.runtime_data.source_set.async_add_platform(add)
     entry.runtime_data.mirror_set.async_add_platform(add_mirror)
+    entry.runtime_data.archives.async_add_platform(add_archive)
 
 
 class MetricBinarySensor(StrataMetricEntity, BinarySensorEntity):

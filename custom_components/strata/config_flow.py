@@ -16,7 +16,8 @@ from homeassistant.config_entries import (
 from homeassistant.core import callback
 import probatio
 
-from .const import DOMAIN, SUBENTRY_MIRROR, SUBENTRY_SOURCE, TITLE
+from .const import DOMAIN, SUBENTRY_ARCHIVE, SUBENTRY_MIRROR, SUBENTRY_SOURCE, TITLE
+from .flows.archive import ArchiveFlow
 from .flows.mirror import MirrorFlow
 from .flows.options import StrataOptionsFlow
 from .flows.source import SourceFlow
@@ -52,7 +53,7 @@ class StrataConfigFlow(ConfigFlow, domain=DOMAIN):
     @override
     def async_get_supported_subentry_types(cls, config_entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
         """Return what can be added to the hub."""
-        return {SUBENTRY_SOURCE: SourceFlow, SUBENTRY_MIRROR: MirrorFlow}
+        return {SUBENTRY_SOURCE: SourceFlow, SUBENTRY_MIRROR: MirrorFlow, SUBENTRY_ARCHIVE: ArchiveFlow}
 
     @staticmethod
     @callback

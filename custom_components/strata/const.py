@@ -15,6 +15,7 @@ TITLE: Final = "Strata"
 
 SUBENTRY_SOURCE: Final = "source"
 SUBENTRY_MIRROR: Final = "mirror"
+SUBENTRY_ARCHIVE: Final = "archive"
 
 # A source subentry's data.
 CONF_ROLE: Final = "role"
@@ -46,6 +47,13 @@ HISTORIES: Final = (HISTORY_NOW, HISTORY_EVERYTHING)
 CONF_KEEP: Final = "keep"
 # And what the page about retention says, under one key.
 CONF_RETENTION: Final = "retention"
+
+# An archive subentry's kind of target, and the hub's options about archives.
+CONF_TARGET: Final = "target"
+CONF_ARCHIVES: Final = "archives"
+CONF_COMPRESSION: Final = "compression"
+CONF_RAW_ROWS: Final = "raw_rows"
+CONF_KEEP_YEARS: Final = "keep_years"
 
 STORE_FOLDER: Final = "strata"
 STORE_FILE: Final = "strata.db"

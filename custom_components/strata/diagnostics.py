@@ -12,7 +12,18 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
 
-from .const import CONF_OPTIONS, CONF_PROVIDER, CONF_ROLE, CONF_SECRET, CONF_USERNAME, DOMAIN, SUBENTRY_MIRROR
+from .archive.targets.s3 import CONF_ACCESS_KEY, CONF_SECRET_KEY
+from .archive_coordinator import ArchiveCoordinator
+from .const import (
+    CONF_OPTIONS,
+    CONF_PROVIDER,
+    CONF_ROLE,
+    CONF_SECRET,
+    CONF_USERNAME,
+    DOMAIN,
+    SUBENTRY_ARCHIVE,
+    SUBENTRY_MIRROR,
+)
 from .coordinator import SourceCoordinator
 from .last_good import reading_as_json
 from .mirror_coordinator import MirrorCoordinator
@@ -23,7 +34,7 @@ from .sources.base import ParamKind
 TAG_LOCATION = "location"
 _COORDINATES = re.compile(r"-?\d+\.\d+;-?\d+\.\d+")
 """As the path of a request may name a place."""
-TO_REDACT = {CONF_LATITUDE, CONF_LONGITUDE, CONF_SECRET, CONF_USERNAME}
+TO_REDACT = {CONF_LATITUDE, CONF_LONGITUDE, CONF_SECRET, CONF_USERNAME, CONF_ACCESS_KEY, CONF_SECRET_KEY}
 
 
 async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: StrataConfigEntry) -> dict[str, Any]:
@@ -51,6 +62,7 @@ def _running(data: StrataData) -> dict[str, Any]:
         "ingest": data.ingest.counters,
         "sources": {subentry_id: _source(source) for subentry_id, source in data.sources.items()},
         "mirrors": {subentry_id: _mirror(mirror) for subentry_id, mirror in data.mirror_set.running.items()},
+        "archives": {subentry_id: _archive(archive) for subentry_id, archive in data.archives.running.items()},
         "ranked": {
             key: {
                 "sources": [source.subentry_id for source in role.sources],
@@ -114,10 +126,14 @@ def _mirror(mirror: MirrorCoordinator) -> dict[str, Any]:
     }
 
 
+def _archive(archive: ArchiveCoordinator) -> dict[str, Any]:
+    return {"title": archive.title, "failure": archive.failure, "figures": asdict(archive.data)}
+
+
 def _subentry(subentry: dict[str, Any]) -> dict[str, Any]:
     """Return a subentry without the values of its secret parameters."""
     data = dict(subentry["data"])
-    if subentry["subentry_type"] == SUBENTRY_MIRROR:
+    if subentry["subentry_type"] in {SUBENTRY_MIRROR, SUBENTRY_ARCHIVE}:
         mirrored: dict[str, Any] = async_redact_data({**subentry, "data": data}, TO_REDACT)
         return mirrored
     options: Mapping[str, Any] = data.get(CONF_OPTIONS, {})

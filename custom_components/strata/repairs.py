@@ -8,11 +8,12 @@ from homeassistant.config_entries import SOURCE_RECONFIGURE, SubentryFlowContext
 from homeassistant.core import HomeAssistant
 import probatio
 
+from .archive_issues import FAILING
 from .const import SUBENTRY_SOURCE
 from .issues import UNAUTHORIZED
 from .mirror_issues import HELD
 
-_SHOWN = ("source", "mirror", "reason")
+_SHOWN = ("source", "mirror", "archive", "reason")
 
 
 class UnauthorizedRepairFlow(RepairsFlow):
@@ -49,6 +50,6 @@ async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
 ) -> RepairsFlow:
     """Return the flow that mends the issue."""
-    if issue_id.startswith((f"{UNAUTHORIZED}_", f"{HELD}_")):
+    if issue_id.startswith((f"{UNAUTHORIZED}_", f"{HELD}_", f"{FAILING}_")):
         return UnauthorizedRepairFlow(cast("Mapping[str, str]", data))
     return ConfirmRepairFlow()

@@ -95,6 +95,8 @@ class Hooks:
     """What has to be done before raw rows go, such as archiving them."""
     archive: Callable[[], Awaitable[None]] | None = None
     """Hands days on to archives. It writes into the journal under `ARCHIVE` itself."""
+    may_archive: Callable[[], bool] = lambda: True
+    """Whether archiving by schedule makes sense now; somebody who asks for it is not held back."""
     expire_days: Callable[[], bool] = lambda: False
     """Whether days that are past their time are deleted although they are in no archive."""
     done: Callable[[DownsampleReport], None] = lambda report: None
@@ -140,7 +142,7 @@ class Retention:
         return reports
 
     async def _archive_when_due(self, schedule: Schedule) -> None:
-        if self.hooks.archive is None:
+        if self.hooks.archive is None or not self.hooks.may_archive():
             return
         last = (await self._worker.write(SqliteStore.last_operations)).get(ARCHIVE)
         due = latest_due_on(self._worker.timezone, self._now(), schedule.archive, schedule.weekday)

@@ -14,6 +14,7 @@ from .store.tiers import DEFAULT_LADDER, Ladder
 
 if TYPE_CHECKING:
     from .anomalies.coordinator import AnomalyCoordinator
+    from .archive_set import ArchiveSet
     from .coordinator import SourceCoordinator
     from .ingest import Ingest
     from .mirror_set import MirrorSet
@@ -44,6 +45,7 @@ class StrataData:
     anomalies: AnomalyCoordinator
     hold: Hold
     outdoor: OutdoorTemperature
+    archives: ArchiveSet
     retention: Retention
     retention_watch: RetentionWatch = field(init=False)
     options: Mapping[str, Any]

@@ -18,6 +18,8 @@ from homeassistant.helpers.typing import StateType
 from homeassistant.util import dt as dt_util
 
 from .anomalies.entities import ANOMALY_SENSORS, AnomalySensor
+from .archive_coordinator import ArchiveCoordinator
+from .archive_entities import ARCHIVE_SENSORS, ArchiveSensor
 from .coordinator import SourceCoordinator
 from .entity import StrataHubEntity, StrataMetricEntity, StrataSourceEntity
 from .forecast_errors import async_add_when_foreseen
@@ -130,8 +132,14 @@ async def async_setup_entry(
         sensors = [MirrorSensor(entry, mirror, description) for description in MIRROR_SENSORS]
         async_add_entities(sensors, config_subentry_id=mirror.subentry_id)
 
+    @callback
+    def add_archive(archive: ArchiveCoordinator) -> None:
+        sensors = [ArchiveSensor(entry, archive, description) for description in ARCHIVE_SENSORS]
+        async_add_entities(sensors, config_subentry_id=archive.subentry_id)
+
     entry.runtime_data.source_set.async_add_platform(add)
     entry.runtime_data.mirror_set.async_add_platform(add_mirror)
+    entry.runtime_data.archives.async_add_platform(add_archive)
 
 
 class MetricSensor(StrataMetricEntity, SensorEntity):

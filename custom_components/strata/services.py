@@ -9,6 +9,7 @@ import probatio
 from .anomaly_services import async_setup_anomaly_services
 from .api.current import ROLE_KEYS, answer_for_all
 from .api.forecast import ATTR_SOURCE, FORECAST_FIELDS, answer_forecast
+from .archive_services import async_setup_archive_services
 from .const import CONF_ROLE, DOMAIN
 from .core.model import to_micros
 from .history_services import async_setup_history_services
@@ -56,6 +57,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     async_setup_mirror_services(hass)
     async_setup_window_services(hass)
     async_setup_retention_services(hass)
+    async_setup_archive_services(hass)
     async_setup_anomaly_services(hass)
 
 

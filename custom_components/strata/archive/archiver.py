@@ -49,6 +49,8 @@ class ArchiveReport:
     seconds: float = 0.0
     dry_run: bool = False
     problems: list[str] = field(default_factory=list)
+    failing: dict[str, TargetError] = field(default_factory=dict)
+    """By target: what it did last instead of what it should."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,7 +335,8 @@ class Archiver:
             try:
                 self._vault.send(file, name, path)
                 report.verified += 1
-            except ArchiveError as error:
+            except TargetError as error:
+                report.failing[name] = error
                 failed.append(str(error))
         if failed:
             raise ArchiveError("; ".join(failed))

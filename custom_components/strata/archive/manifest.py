@@ -93,6 +93,35 @@ def was_proven(connection: sqlite3.Connection, file: int) -> bool:
     return any(copy.state in {VERIFIED, DAMAGED} for copy in copies(connection, file))
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a target holds: proven files by content, their bytes, and when the newest was proven."""
+
+    months: int = 0
+    raw_days: int = 0
+    bytes: int = 0
+    rows: int = 0
+    last_verified: Micros | None = None
+    damaged: tuple[str, ...] = ()
+    """Keys of files that turned out to be gone or something else."""
+
+
+def figures(connection: sqlite3.Connection, target: str) -> Figures:
+    """Return what a target holds, as far as the manifest knows."""
+    found = connection.execute(
+        "SELECT COUNT(DISTINCT period) FILTER (WHERE content = ?), COUNT(DISTINCT period) FILTER (WHERE content != ?),"
+        " COALESCE(SUM(bytes), 0), COALESCE(SUM(rows), 0), MAX(verified)"
+        " FROM archive_copy JOIN archive_file ON file = id WHERE target = ? AND state = ?",
+        (DAILY, DAILY, target, VERIFIED),
+    ).fetchone()
+    damaged = connection.execute(
+        "SELECT key FROM archive_copy JOIN archive_file ON file = id WHERE target = ? AND state = ? ORDER BY key",
+        (target, DAMAGED),
+    )
+    months, raw_days, size, rows, last = found
+    return Figures(months, raw_days, size, rows, last, tuple(key for (key,) in damaged))
+
+
 def files(connection: sqlite3.Connection, content: str, when: TimeRange | None = None) -> list[ArchiveFile]:
     """Return the newest proven revision of each period that touches `when`, oldest first."""
     found: dict[str, ArchiveFile] = {}

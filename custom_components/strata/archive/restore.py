@@ -32,6 +32,7 @@ class Restorer:
     def __init__(self, vault: Vault) -> None:
         """Take the store and its targets."""
         self._vault = vault
+        self.access = vault.access
         self.report = RestoreReport()
 
     def days(self, when: TimeRange, entities: Container[str] | None = None) -> Iterator[SeriesBuckets]:

@@ -31,6 +31,12 @@ class Vault:
         """Return the newest proven file of each period that touches `when`, oldest first."""
         return self.access.read(lambda reader: manifest.files(reader.connection, content, when))
 
+    def close(self) -> None:
+        """Empty the scratch folder and let go of connections."""
+        self.clear()
+        for target in self.targets.values():
+            target.close()
+
     def send(self, file: ArchiveFile, name: str, path: Path) -> None:
         """Bring a file to a target and prove that it is there.
 

@@ -8,13 +8,14 @@ from typing import Any
 from homeassistant.config_entries import ConfigFlowResult
 
 from .options_analysis import AnalysisPage
+from .options_archives import ArchivesPage
 from .options_history import HistoryPage
 from .options_retention import RetentionPage
 
-PAGES = ("history", "retention", "analysis")
+PAGES = ("history", "retention", "archives", "analysis")
 
 
-class StrataOptionsFlow(HistoryPage, RetentionPage, AnalysisPage):
+class StrataOptionsFlow(HistoryPage, RetentionPage, ArchivesPage, AnalysisPage):
     """All pages behind one menu."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

@@ -124,6 +124,15 @@ class StoreWorker:
         self._store.timezone = timezone
 
     @property
+    def archived_only(self) -> bool:
+        """Whether raw rows are deleted only when they are in a proven file of the archive."""
+        return self._store.archived_only
+
+    @archived_only.setter
+    def archived_only(self, archived_only: bool) -> None:
+        self._store.archived_only = archived_only
+
+    @property
     def path(self) -> Path:
         """The file."""
         return self._store.path

@@ -1,0 +1,72 @@
+"""Repair issues of archives."""
+
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+
+from .const import DOMAIN, SUBENTRY_ARCHIVE
+
+FAILING = "archive_failing"
+UNKNOWN = "archive_unknown"
+PROBLEMS = "archive_problems"
+_PROBLEMS_SHOWN = 3
+
+
+@callback
+def async_report_failing(hass: HomeAssistant, entry_id: str, subentry: ConfigSubentry, reason: str) -> None:
+    """Say that a target does not take files; the fix leads into its reconfiguration."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        f"{FAILING}_{subentry.subentry_id}",
+        is_fixable=True,
+        severity=ir.IssueSeverity.ERROR,
+        translation_key=FAILING,
+        translation_placeholders={"archive": subentry.title, "reason": reason},
+        data={
+            "entry_id": entry_id,
+            "subentry_id": subentry.subentry_id,
+            "subentry_type": SUBENTRY_ARCHIVE,
+            "archive": subentry.title,
+            "reason": reason,
+        },
+    )
+
+
+@callback
+def async_report_unknown_archive(hass: HomeAssistant, subentry: ConfigSubentry, wanted: str) -> None:
+    """Say that this version of Strata does not know a kind of target."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        f"{UNKNOWN}_{subentry.subentry_id}",
+        is_fixable=False,
+        severity=ir.IssueSeverity.ERROR,
+        translation_key=UNKNOWN,
+        translation_placeholders={"archive": subentry.title, "wanted": wanted},
+    )
+
+
+@callback
+def async_report_problems(hass: HomeAssistant, problems: list[str]) -> None:
+    """Say what a run could not do, or take it back where there was nothing."""
+    if not problems:
+        ir.async_delete_issue(hass, DOMAIN, PROBLEMS)
+        return
+    shown = "\n".join(f"- {problem}" for problem in problems[:_PROBLEMS_SHOWN])
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        PROBLEMS,
+        is_fixable=False,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=PROBLEMS,
+        translation_placeholders={"problems": shown, "count": str(len(problems))},
+    )
+
+
+@callback
+def async_clear_archive_issues(hass: HomeAssistant, subentry_id: str) -> None:
+    """Take back what was said about a target."""
+    for issue in (FAILING, UNKNOWN):
+        ir.async_delete_issue(hass, DOMAIN, f"{issue}_{subentry_id}")

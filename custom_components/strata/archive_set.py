@@ -1,0 +1,259 @@
+"""The archive at work: follows the hub's targets, and runs archiving and restoring on a thread of its own.
+
+One run at a time, because runs share the folder in which files are on their way.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import async_get_platforms
+from homeassistant.util import dt as dt_util
+
+from .archive.access import WorkerAccess
+from .archive.archiver import Archiver, ArchiveReport, Wishes
+from .archive.restore import Restorer
+from .archive.vault import Vault
+from .archive_coordinator import ArchiveCoordinator
+from .archive_issues import async_clear_archive_issues, async_report_problems, async_report_unknown_archive
+from .const import (
+    CONF_ARCHIVES,
+    CONF_COMPRESSION,
+    CONF_KEEP_YEARS,
+    CONF_RAW_ROWS,
+    CONF_TARGET,
+    DOMAIN,
+    LOGGER,
+    STORE_FOLDER,
+    SUBENTRY_ARCHIVE,
+)
+from .core.model import Micros, TimeRange, to_micros
+from .dependencies import DependencyMissing, async_require
+from .runtime import StrataConfigEntry
+from .store.base import StoreError
+from .store.operations import Operation
+from .store.tiers import Keeps
+from .store.worker import StoreWorker
+
+type AddArchive = Callable[[ArchiveCoordinator], None]
+
+OPERATION, OPERATION_RAW, OPERATION_RESTORE = "archive", "archive_raw", "restore"
+"""What runs are called in the journal."""
+SCRATCH_FOLDER = "archive_scratch"
+_RETRY_SECONDS = 3600.0
+"""How long after a run that failed the schedule waits before the next."""
+_STOP_SECONDS = 30.0
+
+
+def archives_of(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the hub's options about archives."""
+    found: Mapping[str, Any] = options.get(CONF_ARCHIVES, {})
+    return found
+
+
+class ArchiveSet:
+    """Runs archives; `running` is by subentry id."""
+
+    def __init__(self, hass: HomeAssistant, entry: StrataConfigEntry, worker: StoreWorker) -> None:
+        """Begin with no targets; `async_follow` finds them."""
+        self._hass = hass
+        self._entry = entry
+        self._worker = worker
+        self._platforms: list[AddArchive] = []
+        self._one_at_a_time = asyncio.Lock()
+        self._stopped = False
+        self._retry_at = 0.0
+        self.running: dict[str, ArchiveCoordinator] = {}
+        self.problems: list[str] = []
+        """What the last run could not do."""
+
+    # Targets
+
+    @callback
+    def async_add_platform(self, add: AddArchive) -> None:
+        """Let a platform add its entities for every target there is and every one to come."""
+        self._platforms.append(add)
+        for archive in self.running.values():
+            add(archive)
+
+    async def async_follow(self) -> None:
+        """Take up what is new, drop what is gone, make anew what changed."""
+        if self._stopped:
+            return
+        wanted = {each.subentry_id: each for each in self._entry.get_subentries_of_type(SUBENTRY_ARCHIVE)}
+        for subentry_id, archive in [*self.running.items()]:
+            subentry = wanted.get(subentry_id)
+            if subentry is None or archive.configuration != (subentry.title, dict(subentry.data)):
+                await self._end(archive, gone=subentry is None)
+        for subentry_id, subentry in wanted.items():
+            if subentry_id not in self.running:
+                await self._begin(subentry)
+        self._worker.archived_only = bool(self.running) and bool(archives_of(self._entry.options).get(CONF_RAW_ROWS))
+        hooks = self._entry.runtime_data.retention.hooks
+        hooks.archive = self._archive if self.running else None
+        hooks.may_archive = lambda: monotonic() >= self._retry_at
+        hooks.before_raw = self.async_archive_raw
+
+    async def async_stop(self) -> None:
+        """Let a run come to its next step and end; what it has done stays done."""
+        self._stopped = True
+        try:
+            async with asyncio.timeout(_STOP_SECONDS), self._one_at_a_time:
+                pass
+        except TimeoutError:
+            LOGGER.warning("A run of the archive did not end in time; the next one goes on where it is cut off")
+        for archive in self.running.values():
+            await archive.async_shutdown()
+        self.running.clear()
+
+    async def _begin(self, subentry: ConfigSubentry) -> None:
+        try:
+            archive = ArchiveCoordinator(self._hass, self._entry, subentry, self._worker)
+        except KeyError:
+            LOGGER.error("The archive %s needs a kind of target that this version does not know", subentry.title)
+            async_report_unknown_archive(self._hass, subentry, str(subentry.data.get(CONF_TARGET)))
+            return
+        self.running[subentry.subentry_id] = archive
+        self._retry_at = 0.0
+        await archive.async_refresh()
+        for add in self._platforms:
+            add(archive)
+
+    async def _end(self, archive: ArchiveCoordinator, *, gone: bool) -> None:
+        del self.running[archive.subentry_id]
+        await archive.async_shutdown()
+        async_clear_archive_issues(self._hass, archive.subentry_id)
+        if gone:
+            return
+        for platform in async_get_platforms(self._hass, DOMAIN):
+            for entity in [*platform.entities.values()]:
+                if getattr(entity, "coordinator", None) is archive:
+                    await entity.async_remove()
+
+    # Runs
+
+    async def _archive(self) -> None:
+        """Archive what is past its time, as the ladder asks."""
+        await self.async_run()
+
+    async def async_archive_raw(self) -> None:
+        """Archive the single rows that are about to be deleted, where that is wanted."""
+        if self.running and archives_of(self._entry.options).get(CONF_RAW_ROWS):
+            await self._run(OPERATION_RAW, lambda archiver: archiver.archive_raw())
+
+    async def async_run(self, *, dry_run: bool = False) -> ArchiveReport:
+        """Archive what is past its time, and let it go here.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        return await self._run(OPERATION, lambda archiver: archiver.run(dry_run=dry_run), dry_run=dry_run)
+
+    async def async_archive(self, when: TimeRange, *, only: str | None = None, dry_run: bool = False) -> ArchiveReport:
+        """Archive the finished months that a range touches; nothing local goes.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        return await self._run(
+            OPERATION, lambda archiver: archiver.archive(when, only=only, dry_run=dry_run), dry_run=dry_run
+        )
+
+    async def _run(
+        self, operation: str, work: Callable[[Archiver], ArchiveReport], *, dry_run: bool = False
+    ) -> ArchiveReport:
+        wishes = await self._wishes()
+        async with self._one_at_a_time:
+            began = _now()
+            try:
+                await self.async_require()
+            except DependencyMissing as error:
+                report = ArchiveReport(problems=[str(error)], dry_run=dry_run)
+            else:
+                report = await self._off_loop(
+                    lambda vault: work(Archiver(vault, _now, wishes=wishes, go_on=lambda: not self._stopped))
+                )
+        if not dry_run and not self._stopped:
+            await self._tell(operation, began, report)
+        return report
+
+    async def _wishes(self) -> Wishes:
+        said = archives_of(self._entry.options)
+        hooks = self._entry.runtime_data.retention.hooks
+        keeps: Keeps = await hooks.keeps() if hooks.keeps else {}
+        return Wishes(
+            compression=said.get(CONF_COMPRESSION, "gzip"), keep_years=said.get(CONF_KEEP_YEARS) or None, keeps=keeps
+        )
+
+    async def async_require(self) -> None:
+        """Make sure that what the targets need is installed.
+
+        Raises:
+            DependencyMissing: something could not be installed.
+        """
+        await async_require(self._hass, "parquet")
+        for feature in {feature for archive in self.running.values() for feature in archive.kind.features}:
+            await async_require(self._hass, feature)
+
+    async def _off_loop[T](self, work: Callable[[Vault], T]) -> T:
+        targets = {subentry_id: archive.target() for subentry_id, archive in self.running.items()}
+        scratch = Path(self._hass.config.path(STORE_FOLDER, SCRATCH_FOLDER))
+        vault = Vault(WorkerAccess(self._worker, self._hass.loop), targets, scratch, _now)
+
+        def run() -> T:
+            try:
+                return work(vault)
+            finally:
+                vault.close()
+
+        return await self._hass.async_add_executor_job(run)
+
+    async def async_read[T](self, work: Callable[[Restorer], T]) -> T:
+        """Run `work` with a reader of the archive on a thread of its own.
+
+        Raises:
+            DependencyMissing: a library is missing.
+            StoreError: the store cannot be used.
+        """
+        async with self._one_at_a_time:
+            await self.async_require()
+            return await self._off_loop(lambda vault: work(Restorer(vault)))
+
+    async def async_record(self, operation: Operation) -> None:
+        """Write into the journal; a store that cannot be written is no reason to fail."""
+        try:
+            await self._worker.write(lambda store: store.record_operation(operation))
+        except StoreError as error:
+            LOGGER.warning("What the archive did could not be written into the journal: %s", error)
+
+    async def _tell(self, operation: str, began: Micros, report: ArchiveReport) -> None:
+        self.problems = report.problems
+        if operation == OPERATION:
+            self._retry_at = monotonic() + _RETRY_SECONDS if report.problems else 0.0
+        await self.async_record(
+            Operation(
+                operation,
+                began,
+                report.seconds,
+                report.rows_deleted or report.rows,
+                report.bytes_freed,
+                tuple(report.problems),
+            )
+        )
+        if report.files:
+            LOGGER.info(
+                "Archived %s: %d rows in %d bytes; %d rows were let go here",
+                ", ".join(report.files), report.rows, report.bytes, report.rows_deleted,
+            )  # fmt: skip
+        async_report_problems(self._hass, [] if report.failing else report.problems)
+        for archive in self.running.values():
+            archive.async_note(report.failing.get(archive.subentry_id))
+            await archive.async_refresh()
+
+
+def _now() -> Micros:
+    return to_micros(dt_util.utcnow())

@@ -1,0 +1,223 @@
+"""Archived days into Home Assistant's long-term statistics: one row for each day, at its first full hour.
+
+External statistics (`strata:...`) are their own; an entity's own statistics only get what is older than their first
+row, so nothing that Home Assistant has made itself changes.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+import math
+from typing import Any
+
+from homeassistant.components.recorder.models import StatisticData, StatisticMeanType, StatisticMetaData
+from homeassistant.components.recorder.statistics import (
+    STATISTIC_UNIT_TO_UNIT_CONVERTER,
+    async_add_external_statistics,
+    async_import_statistics,
+    get_metadata,
+    statistics_during_period,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.recorder import get_instance
+from homeassistant.util import slugify
+
+from .archive.restore import Restorer
+from .archive.tables import SeriesBuckets
+from .const import DOMAIN
+from .core.model import MICROS_PER_SECOND, Kind, Micros, Series, TimeRange, from_micros
+from .core.rollup import Rollup
+from .core.units import UnitError, convert
+
+_HOUR = 3600 * MICROS_PER_SECOND
+_RECORDER = "recorder"
+_EVER = TimeRange(0, 2**53)
+_KINDS = frozenset({Kind.MEASUREMENT, Kind.METER, Kind.ON_OFF})
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """Which statistics got how many rows."""
+
+    statistics: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where the days of one series go."""
+
+    metadata: StatisticMetaData
+    factor: Callable[[float], float]
+    until: Micros
+    sum: float = 0.0
+
+
+class StatisticsImport:
+    """Imports one range; used on a thread of its own, it works with the recorder through the event loop."""
+
+    def __init__(self, hass: HomeAssistant, restorer: Restorer, *, own: bool) -> None:
+        """Read from `restorer`; with `own` into the entities' own statistics."""
+        self._hass = hass
+        self._restorer = restorer
+        self._own = own
+        self._places: dict[str, _Place | None] = {}
+        self.report = ImportReport()
+
+    def run(self, when: TimeRange, entities: frozenset[str] | None) -> ImportReport:
+        """Import what the archive has of a range."""
+        # A sum goes on from month to month, so it is reckoned from the beginning of the archive whatever the range is:
+        # importing another range, or the same again, then fits.
+        if self._own:
+            for series, rolled in self._meters(entities):
+                if (place := self._place(series, rolled.kind)) is not None:
+                    place.sum -= sum(growth for _, growth in self._growth(rolled, place))
+        for series, rolled in self._restorer.days(TimeRange(0, when.end), entities):
+            place = self._place(series, rolled.kind) if rolled.kind in _KINDS else None
+            if place is None:
+                continue
+            rows = [row for moment, row in self._rows(rolled, place) if moment in when]
+            if rows:
+                self._add(place.metadata, rows)
+        self.report.problems += self._restorer.report.problems
+        return self.report
+
+    def _meters(self, entities: frozenset[str] | None) -> Iterator[SeriesBuckets]:
+        for series, rolled in self._restorer.days(_EVER, entities):
+            if rolled.kind is Kind.METER:
+                yield series, rolled
+
+    # Where to
+
+    def _place(self, series: Series, kind: Kind) -> _Place | None:
+        name = self._name(series)
+        if name is None:
+            return None
+        if name not in self._places:
+            self._places[name] = self._found(name, series, kind)
+        place = self._places[name]
+        # A series that has changed its kind has statistics of the one it has had first.
+        return place if place is not None and place.metadata["has_sum"] == (kind is Kind.METER) else None
+
+    def _name(self, series: Series) -> str | None:
+        entity_id = series.labels.get("entity_id")
+        if self._own:
+            return entity_id if series.key.field == "value" else None
+        if entity_id is not None:
+            return f"{DOMAIN}:{slugify(entity_id)}"
+        words = (series.key.measurement, series.key.field, *series.key.tags.values())
+        return f"{DOMAIN}:{slugify(' '.join(words))}"
+
+    def _found(self, name: str, series: Series, kind: Kind) -> _Place | None:
+        metadata = StatisticMetaData(
+            has_sum=kind is Kind.METER,
+            mean_type=StatisticMeanType.NONE if kind is Kind.METER else StatisticMeanType.ARITHMETIC,
+            name=None if self._own else series.labels.get("friendly_name") or name.removeprefix(f"{DOMAIN}:"),
+            source=_RECORDER if self._own else DOMAIN,
+            statistic_id=name,
+            unit_class=_unit_class(series.unit),
+            unit_of_measurement=series.unit,
+        )
+        if not self._own:
+            return _Place(metadata, lambda value: value, _EVER.end)
+        known, first = self._known(name)
+        if known is None:
+            return _Place(metadata, lambda value: value, _EVER.end)
+        unit = known["unit_of_measurement"]
+        if known["has_sum"] != metadata["has_sum"] or not _converts(series.unit, unit):
+            self.report.problems.append(f"{name}: its statistics are of another kind or unit")
+            return None
+        return _Place(known, _conversion(series.unit, unit), _EVER.end if first is None else first)
+
+    def _known(self, name: str) -> tuple[StatisticMetaData | None, Micros | None]:
+        """Return what the recorder knows of a statistic, and when its first row starts."""
+
+        def look() -> tuple[StatisticMetaData | None, Micros | None]:
+            found = get_metadata(self._hass, statistic_ids={name})
+            if name not in found:
+                return None, None
+            begin, span = datetime(1970, 1, 2, tzinfo=UTC), timedelta(days=32)
+            months = statistics_during_period(self._hass, begin, None, {name}, "month", None, {"state", "mean", "sum"})
+            if not months.get(name):
+                return found[name][1], None
+            begin = datetime.fromtimestamp(months[name][0]["start"], UTC)
+            hours = statistics_during_period(
+                self._hass, begin, begin + span, {name}, "hour", None, {"state", "mean", "sum"}
+            )
+            return found[name][1], int(hours[name][0]["start"] * MICROS_PER_SECOND)
+
+        known: tuple[StatisticMetaData | None, Micros | None] = self._wait(
+            lambda: get_instance(self._hass).async_add_executor_job(look)
+        )
+        return known
+
+    # Rows
+
+    def _rows(self, rolled: Rollup, place: _Place) -> Iterator[tuple[Micros, StatisticData]]:
+        columns = rolled.columns
+        if rolled.kind is Kind.METER:
+            for at, growth in self._growth(rolled, place):
+                place.sum += growth
+                row = StatisticData(start=_hour(int(rolled.starts[at])), sum=place.sum)
+                if math.isfinite(last := float(columns["last"][at])):
+                    row["state"] = place.factor(last)
+                yield int(rolled.starts[at]), row
+            return
+        lowest, highest = columns.get("min"), columns.get("max")
+        for at, mean in enumerate(rolled.mean.tolist()):
+            start = int(rolled.starts[at])
+            if start >= place.until or not math.isfinite(mean):
+                continue
+            row = StatisticData(start=_hour(start), mean=place.factor(mean))
+            if lowest is not None and highest is not None:
+                row["min"], row["max"] = place.factor(float(lowest[at])), place.factor(float(highest[at]))
+            yield start, row
+
+    def _growth(self, rolled: Rollup, place: _Place) -> Iterator[tuple[int, float]]:
+        """Yield the days that go to a place, and what the meter grew by on each."""
+        for at, growth in enumerate(rolled.columns["increase"].tolist()):
+            if int(rolled.starts[at]) < place.until:
+                yield at, place.factor(growth)
+
+    def _add(self, metadata: StatisticMetaData, rows: list[StatisticData]) -> None:
+        add = async_import_statistics if self._own else async_add_external_statistics
+
+        async def hand_over() -> None:
+            add(self._hass, metadata, rows)
+
+        self._wait(hand_over)
+        name = metadata["statistic_id"]
+        self.report.statistics[name] = self.report.statistics.get(name, 0) + len(rows)
+
+    def _wait(self, work: Callable[[], Any]) -> Any:
+        async def do() -> Any:
+            return await work()
+
+        return asyncio.run_coroutine_threadsafe(do(), self._hass.loop).result()
+
+
+def _hour(start: Micros) -> datetime:
+    """Return the first full hour of UTC in a day; in half of India's zones that is half an hour after midnight."""
+    return from_micros(-(-start // _HOUR) * _HOUR)
+
+
+def _unit_class(unit: str | None) -> str | None:
+    converter = STATISTIC_UNIT_TO_UNIT_CONVERTER.get(unit)
+    return None if converter is None else converter.UNIT_CLASS
+
+
+def _converts(unit: str | None, wanted: str | None) -> bool:
+    if unit == wanted:
+        return True
+    try:
+        convert(1.0, unit or "", wanted or "")
+    except UnitError:
+        return False
+    return True
+
+
+def _conversion(unit: str | None, wanted: str | None) -> Callable[[float], float]:
+    if unit == wanted:
+        return lambda value: value
+    return lambda value: convert(value, unit or "", wanted or "")

@@ -1,0 +1,185 @@
+"""The form of an archive target: a folder or a bucket, tried for real before it is saved."""
+
+from collections.abc import Mapping
+from pathlib import Path
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.helpers import selector as sel
+import probatio
+
+from ..archive.errors import TargetError
+from ..archive.targets import TARGETS
+from ..archive.targets.local import CONF_PATH, LocalTarget
+from ..archive.targets.s3 import (
+    CONF_ACCESS_KEY,
+    CONF_BUCKET,
+    CONF_ENCRYPTION,
+    CONF_ENDPOINT,
+    CONF_KMS_KEY,
+    CONF_PREFIX,
+    CONF_REGION,
+    CONF_SECRET_KEY,
+    CONF_STORAGE_CLASS,
+    DEFAULT_STORAGE_CLASS,
+    ENCRYPTIONS,
+    STORAGE_CLASSES,
+    S3Target,
+)
+from ..archive_set import SCRATCH_FOLDER
+from ..const import CONF_TARGET, STORE_FOLDER, SUBENTRY_ARCHIVE
+from ..dependencies import DependencyMissing, async_require
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_SECRETS = (CONF_SECRET_KEY,)
+
+
+class ArchiveFlow(ConfigSubentryFlow):
+    """Add an archive target, or change one."""
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Ask which kind."""
+        return self.async_show_menu(step_id="user", menu_options=[*TARGETS])
+
+    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Change a target that is there; its kind stays."""
+        kind = self._get_reconfigure_subentry().data[CONF_TARGET]
+        return await (self.async_step_s3() if kind == S3Target.key else self.async_step_local())
+
+    async def async_step_local(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Ask for a folder."""
+        errors: dict[str, str] = {}
+        placeholders = {"reason": ""}
+        if user_input is not None:
+            data = {CONF_TARGET: LocalTarget.key, CONF_PATH: user_input[CONF_PATH].strip()}
+            if not Path(data[CONF_PATH]).is_absolute():
+                errors[CONF_PATH] = "path_not_absolute"
+            elif await self._works(data, errors, placeholders):
+                return self._save(data, data[CONF_PATH], data[CONF_PATH].rstrip("/"))
+        return self.async_show_form(
+            step_id="local",
+            data_schema=self.add_suggested_values_to_schema(_local_schema(), user_input or self._shown()),
+            errors=errors,
+            description_placeholders=placeholders,
+        )
+
+    async def async_step_s3(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Ask for a bucket."""
+        errors: dict[str, str] = {}
+        placeholders = {"reason": ""}
+        if user_input is not None:
+            data = self._entered(user_input)
+            errors |= _mistakes(data)
+            if not errors and await self._works(data, errors, placeholders):
+                place = urlsplit(data[CONF_ENDPOINT]).hostname if CONF_ENDPOINT in data else "S3"
+                name = "/".join(part for part in (data[CONF_BUCKET], data.get(CONF_PREFIX, "").strip("/")) if part)
+                return self._save(data, f"{place} {name}", f"{data.get(CONF_ENDPOINT, '')}:{name}")
+        return self.async_show_form(
+            step_id="s3",
+            data_schema=self.add_suggested_values_to_schema(
+                _s3_schema(self._current is None), user_input or self._shown()
+            ),
+            errors=errors,
+            description_placeholders=placeholders,
+        )
+
+    def _entered(self, user_input: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what was entered; a secret that was left empty stays what it was."""
+        entered = {key: value.strip() if isinstance(value, str) else value for key, value in user_input.items()}
+        if self._current is not None:
+            for key in _SECRETS:
+                entered[key] = entered.get(key) or self._current.data.get(key)
+        return {CONF_TARGET: S3Target.key, **{key: value for key, value in entered.items() if value not in {None, ""}}}
+
+    async def _works(self, data: Mapping[str, Any], errors: dict[str, str], placeholders: dict[str, str]) -> bool:
+        kind = TARGETS[data[CONF_TARGET]]
+        scratch = Path(self.hass.config.path(STORE_FOLDER, f"{SCRATCH_FOLDER}_trial"))
+
+        def check() -> None:
+            target = kind.of(data)
+            try:
+                target.check(scratch)
+            finally:
+                target.close()
+                if scratch.is_dir():
+                    scratch.rmdir()
+
+        try:
+            for feature in ("parquet", *kind.features):
+                await async_require(self.hass, feature)
+            await self.hass.async_add_executor_job(check)
+        except DependencyMissing as error:
+            errors["base"] = "dependency_missing"
+            placeholders["reason"] = ", ".join(error.packages)
+        except TargetError as error:
+            errors["base"] = error.problem
+            placeholders["reason"] = str(error)
+        return not errors
+
+    def _save(self, data: dict[str, Any], title: str, place: str) -> SubentryFlowResult:
+        unique_id = f"{data[CONF_TARGET]}:{place}"
+        current = self._current
+        others = self._get_entry().get_subentries_of_type(SUBENTRY_ARCHIVE)
+        if unique_id in {other.unique_id for other in others if other is not current}:
+            return self.async_abort(reason="already_configured")
+        if current is None:
+            return self.async_create_entry(title=title, data=data, unique_id=unique_id)
+        return self.async_update_and_abort(self._get_entry(), current, data=data, unique_id=unique_id)
+
+    def _shown(self) -> dict[str, Any]:
+        if self._current is None:
+            return {CONF_STORAGE_CLASS: DEFAULT_STORAGE_CLASS, CONF_ENCRYPTION: ENCRYPTIONS[0]}
+        return {key: value for key, value in self._current.data.items() if key not in _SECRETS}
+
+    @property
+    def _current(self) -> ConfigSubentry | None:
+        """The target that is changed, None when one is added."""
+        return self._get_reconfigure_subentry() if self.source == SOURCE_RECONFIGURE else None
+
+
+def _mistakes(data: Mapping[str, Any]) -> dict[str, str]:
+    mistakes: dict[str, str] = {}
+    if not _BUCKET.fullmatch(data[CONF_BUCKET]):
+        mistakes[CONF_BUCKET] = "invalid_bucket"
+    if CONF_ENDPOINT in data and not _is_url(data[CONF_ENDPOINT]):
+        mistakes[CONF_ENDPOINT] = "invalid_url"
+    return mistakes
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+        )
+    except ValueError:
+        return False
+
+
+def _local_schema() -> probatio.Schema:
+    return probatio.Schema({probatio.Required(CONF_PATH): sel.TextSelector()})
+
+
+def _s3_schema(secret_required: bool) -> probatio.Schema:  # noqa: FBT001 - a form is for a new target or not
+    password = sel.TextSelector(sel.TextSelectorConfig(type=sel.TextSelectorType.PASSWORD))
+    secret = probatio.Secret(CONF_SECRET_KEY)
+    return probatio.Schema(
+        {
+            probatio.Optional(CONF_ENDPOINT): sel.TextSelector(sel.TextSelectorConfig(type=sel.TextSelectorType.URL)),
+            probatio.Optional(CONF_REGION): sel.TextSelector(),
+            probatio.Required(CONF_BUCKET): sel.TextSelector(),
+            probatio.Optional(CONF_PREFIX): sel.TextSelector(),
+            probatio.Required(CONF_ACCESS_KEY): sel.TextSelector(),
+            (probatio.Required if secret_required else probatio.Optional)(secret): password,
+            probatio.Required(CONF_STORAGE_CLASS): _choice(STORAGE_CLASSES),
+            probatio.Required(CONF_ENCRYPTION): _choice(ENCRYPTIONS),
+            probatio.Optional(CONF_KMS_KEY): sel.TextSelector(),
+        }
+    )
+
+
+def _choice(options: tuple[str, ...]) -> sel.SelectSelector:
+    """Return a choice between what S3 itself calls by these names."""
+    return sel.SelectSelector(sel.SelectSelectorConfig(options=list(options), mode=sel.SelectSelectorMode.DROPDOWN))

@@ -1,0 +1,527 @@
+"""Archives in a running Home Assistant: form, runs, entities, issues, actions, statistics."""
+
+from collections.abc import Generator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentryDataWithId
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.helpers.recorder import get_instance
+import pandas as pd  # noqa: F401 - pyarrow imports it, which never ends while a test holds the clock still
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.strata.archive_issues import FAILING, PROBLEMS
+from custom_components.strata.const import DOMAIN
+from custom_components.strata.core.model import Kind, Row, SeriesKey, from_micros, to_micros
+from custom_components.strata.dependencies import DependencyMissing
+from custom_components.strata.diagnostics import async_get_config_entry_diagnostics
+from custom_components.strata.store.base import StoreError
+from custom_components.strata.store.sqlite import SqliteStore
+from custom_components.strata.store.tiers import DEFAULT_LADDER, HOUR
+from tests.integration.given import StartHub
+from tests.s3_stub import BUCKET, Refusal, S3Stub
+
+START = datetime(2026, 7, 31, 22, tzinfo=UTC)
+"""Midnight in Berlin on 1 August."""
+NOW = START + timedelta(days=110)
+FIRST = "archives/2026/data_2026-08-01.parquet"
+KEEP = {"keep": {"raw": 2, "five_minute": 3, "hourly": 10, "daily": 40}}
+GROWTH = 0.25
+"""kWh in every hour."""
+
+
+def local(path: Path) -> ConfigSubentryDataWithId:
+    return ConfigSubentryDataWithId(
+        subentry_type="archive",
+        title="USB",
+        unique_id=f"local:{path}",
+        subentry_id="usb",
+        data={"target": "local", "path": str(path)},
+    )
+
+
+def bucket(url: str) -> ConfigSubentryDataWithId:
+    return ConfigSubentryDataWithId(
+        subentry_type="archive",
+        title="Bucket",
+        unique_id=f"s3:{url}:{BUCKET}",
+        subentry_id="bucket",
+        data={
+            "target": "s3",
+            "bucket": BUCKET,
+            "endpoint_url": url,
+            "access_key": "access-secret",
+            "secret_key": "very-secret",
+            "storage_class": "GLACIER_IR",
+            "encryption": "none",
+        },
+    )
+
+
+def _fill(path: Path) -> None:
+    """Let a store live from 1 August on: a meter that grows evenly, a power of 100 W, a climate mode."""
+    clock = [to_micros(START)]
+    ladder = DEFAULT_LADDER.keeping({tier: timedelta(days=days) for tier, days in KEEP["keep"].items()})
+    with SqliteStore(path, timezone="Europe/Berlin", ladder=ladder, now=lambda: clock[0]) as store:
+        made = [
+            store.series(
+                SeriesKey.of_entity("home_assistant_events", name),
+                kind=kind,
+                unit=unit,
+                labels={"entity_id": f"sensor.{name}", "friendly_name": name.title()},
+            )
+            for name, kind, unit in (
+                ("energy", Kind.METER, "kWh"),
+                ("power", Kind.MEASUREMENT, "W"),
+                ("mode", Kind.TEXT, None),
+            )
+        ]
+        energy, power, mode = made
+        while clock[0] < to_micros(NOW):
+            hours = (clock[0] - to_micros(START)) // HOUR
+            store.write(
+                [
+                    Row(energy, clock[0], hours * GROWTH),
+                    Row(power, clock[0], 100.0),
+                    Row(mode, clock[0], None, "heat" if hours % 2 else "off"),
+                ],
+                heartbeat=clock[0],
+            )
+            clock[0] += 6 * HOUR
+        store.write([], heartbeat=clock[0])
+        store.roll_up(clock[0])
+        for tier in ("raw", "five_minute", "hourly"):
+            store.downsample(tier, clock[0])
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("filled") / "strata.db"
+    _fill(path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def usb(tmp_path: Path, filled: bytes) -> Path:
+    """A folder that is set up, beside a configuration whose store is filled."""
+    (tmp_path / "strata").mkdir()
+    (tmp_path / "strata" / "strata.db").write_bytes(filled)
+    folder = tmp_path / "usb"
+    folder.mkdir()
+    (folder / ".strata-archive").write_text("")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _now(freezer: FrozenDateTimeFactory) -> None:
+    freezer.move_to(NOW)
+
+
+@pytest.fixture
+def no_schedule() -> Generator[None]:
+    """The ladder looks at nothing by itself, so that a test decides what runs."""
+    with patch("custom_components.strata.retention.Retention.catch_up"):
+        yield
+
+
+@pytest.fixture
+def stub(socket_enabled: None) -> Generator[S3Stub]:
+    with S3Stub() as running:
+        yield running
+
+
+async def call(home: HomeAssistant, name: str, **data: Any) -> dict[str, Any]:
+    return await home.services.async_call(DOMAIN, name, data, blocking=True, return_response=True)
+
+
+# The form
+
+
+async def _begin(home: HomeAssistant, kind: str) -> dict[str, Any]:
+    flow = await home.config_entries.subentries.async_init(("hub", "archive"), context={"source": "user"})
+    assert flow["type"] is FlowResultType.MENU
+    assert flow["menu_options"] == ["local", "s3"]
+    return await home.config_entries.subentries.async_configure(flow["flow_id"], {"next_step_id": kind})
+
+
+async def test_a_folder_is_tried_before_it_is_saved(home: HomeAssistant, start_hub: StartHub, tmp_path: Path) -> None:
+    entry = await start_hub()
+    flow = await _begin(home, "local")
+    configure = home.config_entries.subentries.async_configure
+    answer = await configure(flow["flow_id"], {"path": "relative"})
+    assert answer["errors"] == {"path": "path_not_absolute"}
+    answer = await configure(flow["flow_id"], {"path": str(tmp_path / "usb")})
+    assert answer["errors"] == {"base": "not_a_folder"}
+    (tmp_path / "usb").mkdir()
+    answer = await configure(flow["flow_id"], {"path": str(tmp_path / "usb")})
+    assert answer["type"] is FlowResultType.CREATE_ENTRY
+    await home.async_block_till_done()
+    [archive] = entry.runtime_data.archives.running.values()
+    assert archive.title == str(tmp_path / "usb")
+    assert [path.name for path in (tmp_path / "usb").rglob("*") if path.is_file()] == [".strata-archive"]
+    assert not (tmp_path / "strata" / "archive_scratch_trial").exists()
+
+    flow = await _begin(home, "local")
+    answer = await configure(flow["flow_id"], {"path": f"{tmp_path / 'usb'}/"})
+    assert (answer["type"], answer["reason"]) == (FlowResultType.ABORT, "already_configured")
+
+
+S3_INPUT = {
+    "bucket": BUCKET,
+    "access_key": "access-secret",
+    "secret_key": "very-secret",
+    "storage_class": "GLACIER_IR",
+    "encryption": "none",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal", "errors"),
+    [
+        ({"bucket": "No Bucket"}, None, {"bucket": "invalid_bucket"}),
+        ({"endpoint_url": "s3.example"}, None, {"endpoint_url": "invalid_url"}),
+        ({"endpoint_url": "http://[:1"}, None, {"endpoint_url": "invalid_url"}),
+        ({"bucket": "elsewhere"}, None, {"base": "no_bucket"}),
+        ({}, Refusal(403, "InvalidAccessKeyId"), {"base": "invalid_auth"}),
+        ({}, Refusal(403, "AccessDenied"), {"base": "forbidden"}),
+    ],
+)
+async def test_a_bucket_is_tried_before_it_is_saved(
+    home: HomeAssistant, start_hub: StartHub, stub: S3Stub, change: Any, refusal: Any, errors: dict[str, str]
+) -> None:
+    entry = await start_hub()
+    flow = await _begin(home, "s3")
+    stub.refuse = lambda method, key, headers: refusal if method == "PUT" else None
+    configure = home.config_entries.subentries.async_configure
+    answer = await configure(flow["flow_id"], {**S3_INPUT, "endpoint_url": stub.url, **change})
+    assert answer["errors"] == errors
+    stub.refuse = lambda method, key, headers: None
+    answer = await configure(flow["flow_id"], {**S3_INPUT, "endpoint_url": stub.url, "prefix": "a/"})
+    assert answer["type"] is FlowResultType.CREATE_ENTRY
+    assert stub.objects == {}
+    await home.async_block_till_done()
+    [archive] = entry.runtime_data.archives.running.values()
+    assert archive.title == f"127.0.0.1 {BUCKET}/a"
+
+
+async def test_reconfiguring_keeps_a_secret_that_is_left_empty(
+    home: HomeAssistant, start_hub: StartHub, stub: S3Stub
+) -> None:
+    entry = await start_hub(bucket(stub.url))
+    flow = await entry.start_subentry_reconfigure_flow(home, "bucket")
+    assert flow["step_id"] == "s3"
+    said = {**S3_INPUT, "endpoint_url": stub.url, "prefix": "other"}
+    del said["secret_key"]
+    answer = await home.config_entries.subentries.async_configure(flow["flow_id"], said)
+    assert (answer["type"], answer["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
+    await home.async_block_till_done()
+    data = entry.subentries["bucket"].data
+    assert (data["secret_key"], data["prefix"]) == ("very-secret", "other")
+    assert entry.runtime_data.archives.running["bucket"].configuration[1]["prefix"] == "other"
+
+
+async def test_a_library_that_is_missing_is_said_in_the_form(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path
+) -> None:
+    await start_hub()
+    flow = await _begin(home, "local")
+    with patch("custom_components.strata.flows.archive.async_require", side_effect=DependencyMissing(["pyarrow"])):
+        answer = await home.config_entries.subentries.async_configure(flow["flow_id"], {"path": str(tmp_path)})
+    assert answer["errors"] == {"base": "dependency_missing"}
+
+
+# Runs
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_an_archive_run_shows_in_entities_points_and_journal(
+    home: HomeAssistant, start_hub: StartHub, usb: Path
+) -> None:
+    entry = await start_hub(local(usb), **KEEP)
+    assert home.states.get("binary_sensor.usb_failing").state == "off"
+    dry = await call(home, "archive", dry_run=True)
+    assert (dry["periods"], dry["files"]) == (["2026-08-01", "2026-09-01"], [])
+
+    answer = await call(home, "archive")
+    assert answer["problems"] == []
+    assert answer["files"] == [FIRST, FIRST.replace("08-01", "09-01")]
+    assert answer["rows_deleted"] > 0
+    assert (usb / FIRST).exists()
+    assert home.states.get("sensor.usb_archived_months").state == "2"
+    assert datetime.fromisoformat(home.states.get("sensor.usb_last_success").state) == NOW
+    assert float(home.states.get("sensor.usb_archive_size").state) > 0
+    journal = await entry.runtime_data.worker.read(
+        lambda reader: reader.connection.execute("SELECT type, records, errors FROM operation").fetchall()
+    )
+    assert ("archive", answer["rows_deleted"], "[]") in journal
+    measurements = {series.key.measurement for series in entry.runtime_data.worker.all_series()}
+    assert "archive_metadata" in measurements
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_the_ladder_archives_when_due_and_waits_after_a_failure(
+    home: HomeAssistant, start_hub: StartHub, usb: Path
+) -> None:
+    (usb / ".strata-archive").unlink()
+    entry = await start_hub(local(usb), **KEEP)
+    retention = entry.runtime_data.retention
+    await retention.archive()
+    assert home.states.get("binary_sensor.usb_failing").state == "on"
+    assert "not the folder" in home.states.get("binary_sensor.usb_failing").attributes["failure"]
+    issues = ir.async_get(home)
+    assert issues.async_get_issue(DOMAIN, f"{FAILING}_usb") is not None
+    assert issues.async_get_issue(DOMAIN, PROBLEMS) is None
+
+    (usb / ".strata-archive").write_text("")
+    assert not retention.hooks.may_archive(), "an hour has not passed"
+    await retention.archive()  # Somebody asks for it.
+    assert retention.hooks.may_archive()
+    assert (usb / FIRST).exists()
+    assert home.states.get("binary_sensor.usb_failing").state == "off"
+    assert issues.async_get_issue(DOMAIN, f"{FAILING}_usb") is None
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_a_damaged_file_is_shown(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
+    await start_hub(local(usb), **KEEP)
+    await call(home, "archive")
+    (usb / FIRST).write_bytes(b"rust")
+    answer = await call(home, "restore", start="2026-08-01", end="2026-09-15")
+    assert [FIRST in problem for problem in answer["problems"]] == [True]
+    assert {row["entity_id"] for row in answer["rows"]} == {"sensor.energy", "sensor.power", "sensor.mode"}
+    assert (await call(home, "archive"))["problems"] != []
+    assert ir.async_get(home).async_get_issue(DOMAIN, PROBLEMS) is not None
+    state = home.states.get("binary_sensor.usb_failing")
+    assert (state.state, state.attributes["damaged"]) == ("on", [FIRST])
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_single_values_wait_for_their_file(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
+    entry = await start_hub(local(usb), **KEEP, archives={"raw_rows": True, "compression": "zstd"})
+    worker = entry.runtime_data.worker
+    assert worker.archived_only
+    await entry.runtime_data.archives.async_archive_raw()
+    assert worker.archived_only
+    home.config_entries.async_update_entry(entry, options={**KEEP})
+    await home.async_block_till_done()
+    assert not worker.archived_only
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_a_missing_library_stops_nothing_else(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
+    await start_hub(local(usb), **KEEP)
+    with patch("custom_components.strata.archive_set.async_require", side_effect=DependencyMissing(["pyarrow"])):
+        answer = await call(home, "archive")
+    assert len(answer["problems"]) == 1
+    assert not (usb / FIRST).exists()
+
+
+async def test_an_unknown_kind_is_named_and_the_rest_runs(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
+    strange = ConfigSubentryDataWithId(
+        subentry_type="archive", title="Tape", unique_id="tape", subentry_id="tape", data={"target": "tape"}
+    )
+    entry = await start_hub(strange, local(usb))
+    assert [*entry.runtime_data.archives.running] == ["usb"]
+    assert ir.async_get(home).async_get_issue(DOMAIN, "archive_unknown_tape") is not None
+
+
+async def test_a_removed_archive_leaves_with_its_entities_and_issues(
+    home: HomeAssistant, start_hub: StartHub, usb: Path
+) -> None:
+    entry = await start_hub(local(usb))
+    home.config_entries.async_remove_subentry(entry, "usb")
+    await home.async_block_till_done()
+    assert entry.runtime_data.archives.running == {}
+    assert er.async_get(home).async_get("binary_sensor.usb_failing") is None
+    with pytest.raises(ServiceValidationError, match="There is no archive"):
+        await call(home, "archive")
+    with pytest.raises(ServiceValidationError, match="There is no archive"):
+        await call(home, "restore", start="2026-08-01")
+
+
+async def test_secrets_are_nowhere_in_diagnostics(home: HomeAssistant, start_hub: StartHub, stub: S3Stub) -> None:
+    entry = await start_hub(bucket(stub.url))
+    shown = str(await async_get_config_entry_diagnostics(home, entry))
+    assert "Bucket" in shown
+    assert "very-secret" not in shown
+    assert "access-secret" not in shown
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_unloading_during_a_run_ends_it(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
+    entry = await start_hub(local(usb), **KEEP)
+    run = home.async_create_task(entry.runtime_data.archives.async_run())
+    await home.config_entries.async_unload(entry.entry_id)
+    assert entry.state is ConfigEntryState.NOT_LOADED
+    try:
+        report = await run
+    except StoreError:
+        return
+    assert report is not None
+
+
+# Actions
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_archiving_one_range_to_one_target(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
+    await start_hub(local(usb), **KEEP)
+    answer = await call(home, "archive", target="USB", start="2026-10-02", end="2026-10-03")
+    assert (answer["periods"], answer["rows_deleted"]) == (["2026-10-01"], 0)
+    with pytest.raises(ServiceValidationError, match="no archive tape"):
+        await call(home, "archive", target="tape")
+    with pytest.raises(ServiceValidationError, match="end"):
+        await call(home, "archive", start="2026-10-02", end="2026-10-02")
+    with pytest.raises(ServiceValidationError, match="not a time"):
+        await call(home, "archive", start="0001-01-01 00:00:00+14:00")
+    with (
+        patch("custom_components.strata.archive_set.ArchiveSet.async_run", side_effect=StoreError("no")),
+        pytest.raises(HomeAssistantError, match="cannot be used"),
+    ):
+        await call(home, "archive")
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_restored_rows_are_those_of_answers(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
+    await start_hub(local(usb), **KEEP)
+    await call(home, "archive")
+    answer = await call(
+        home, "restore", start="2026-08-10", end="2026-08-12", entities=["sensor.energy", "sensor.mode"]
+    )
+    assert (answer["files"], answer["truncated"], answer["problems"]) == ([FIRST], False, [])
+    energy = [row for row in answer["rows"] if row["entity_id"] == "sensor.energy"]
+    assert [row["daily_energy"] for row in energy] == pytest.approx([24 * GROWTH] * 2)
+    assert [row["start"] for row in energy] == ["2026-08-09T22:00:00+00:00", "2026-08-10T22:00:00+00:00"]
+    [mode, _] = [row for row in answer["rows"] if row["entity_id"] == "sensor.mode"]
+    assert mode["state_seconds"] == {"off": 86_400.0}
+    with patch("custom_components.strata.archive_services._ROWS_ANSWERED", 3):
+        answer = await call(home, "restore", start="2026-08-01")
+    assert (len(answer["rows"]), answer["truncated"]) == (3, True)
+    answer = await call(home, "restore", start="2026-08-01", content="raw")
+    assert answer["rows"] == []
+    with pytest.raises(ServiceValidationError, match="Single values"):
+        await call(home, "restore", start="2026-08-01", content="raw", into="store")
+    with pytest.raises(ServiceValidationError, match="recorder does not run"):
+        await call(home, "restore", start="2026-08-01", into="statistics")
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_single_values_are_answered(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
+    entry = await start_hub(local(usb), keep={**KEEP["keep"], "raw": 1}, archives={"raw_rows": True})
+    await entry.runtime_data.archives.async_archive_raw()
+    answer = await call(home, "restore", start="2026-11-10", content="raw", entities=["sensor.power", "sensor.mode"])
+    assert answer["files"] == ["raw/2026/raw_2026-11-16.parquet"]
+    assert [(row["entity_id"], row["value"], row["state"], row["time"]) for row in answer["rows"]] == [
+        ("sensor.mode", None, "off", "2026-11-16T22:00:00+00:00"),
+        ("sensor.power", 100.0, None, "2026-11-16T22:00:00+00:00"),
+    ]
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_days_are_put_back_into_the_store(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
+    entry = await start_hub(local(usb), **KEEP)
+    await call(home, "archive")
+    answer = await call(home, "restore", start="2026-08-01", end="2026-09-01", into="store")
+    assert answer["days_put_back"] == 3 * 31
+    assert answer["kept_until"] == (NOW + timedelta(days=30)).isoformat()
+    assert (await call(home, "archive"))["rows_deleted"] == 0
+    answer = await call(home, "restore", start="2026-08-01", end="2026-09-01", into="store")
+    assert answer["days_put_back"] == 0
+    assert entry.state is ConfigEntryState.LOADED
+
+
+# Statistics
+
+
+async def _statistics(home: HomeAssistant, name: str) -> list[dict[str, Any]]:
+    from homeassistant.components.recorder.statistics import statistics_during_period
+
+    instance = get_instance(home)
+    await home.async_add_executor_job(instance.block_till_done)
+    found = await instance.async_add_executor_job(
+        statistics_during_period, home, START - timedelta(days=9), None, {name}, "hour", None,
+        {"mean", "min", "max", "sum", "state"},
+    )  # fmt: skip
+    return found.get(name, [])
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_days_become_external_statistics(
+    recorder_mock: Any, home: HomeAssistant, start_hub: StartHub, usb: Path
+) -> None:
+    await start_hub(local(usb), **KEEP)
+    await call(home, "archive")
+    # A part first, then all of it: sums are reckoned from the beginning of the archive and fit.
+    await call(home, "restore", start="2026-08-20", end="2026-08-25", into="statistics")
+    answer = await call(home, "restore", start="2026-08-01", end="2026-10-01", into="statistics")
+    assert answer["statistics"] == {"strata:sensor_energy": 61, "strata:sensor_power": 61}
+    energy = await _statistics(home, "strata:sensor_energy")
+    assert len(energy) == 61
+    assert energy[0]["start"] == START.timestamp()
+    # The first day's first value has nothing before it to have grown from.
+    growth = [later["sum"] - earlier["sum"] for earlier, later in pairwise(energy)]
+    assert growth == pytest.approx([24 * GROWTH] * 60)
+    power = await _statistics(home, "strata:sensor_power")
+    assert (power[5]["mean"], power[5]["min"], power[5]["max"]) == (100.0, 100.0, 100.0)
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_own_statistics_get_only_what_is_before_their_first_row_with_sums_joined(
+    recorder_mock: Any, home: HomeAssistant, start_hub: StartHub, usb: Path
+) -> None:
+    from homeassistant.components.recorder.models import StatisticMeanType
+    from homeassistant.components.recorder.statistics import async_import_statistics
+
+    first = START + timedelta(days=20)
+    metadata = {
+        "has_sum": True,
+        "mean_type": StatisticMeanType.NONE,
+        "name": None,
+        "source": "recorder",
+        "statistic_id": "sensor.energy",
+        "unit_class": "energy",
+        "unit_of_measurement": "Wh",
+    }
+    own = [{"start": first + timedelta(hours=hour), "sum": 50.0 + hour, "state": 1.0} for hour in range(3)]
+    async_import_statistics(home, metadata, own)
+    async_import_statistics(home, {**metadata, "statistic_id": "sensor.power", "has_sum": True}, own)
+    await start_hub(local(usb), **KEEP)
+    await call(home, "archive")
+    await home.async_add_executor_job(get_instance(home).block_till_done)
+    answer = await call(home, "restore", start="2026-08-01", end="2026-10-01", into="own_statistics")
+    assert answer["statistics"] == {"sensor.energy": 20}
+    assert any("sensor.power" in problem for problem in answer["problems"])
+    rows = await _statistics(home, "sensor.energy")
+    assert [row["sum"] for row in rows[-3:]] == [50.0, 51.0, 52.0], "what the recorder made stays"
+    assert rows[19]["sum"] == pytest.approx(0.0)
+    assert rows[18]["sum"] == pytest.approx(-24 * GROWTH * 1000)
+    assert rows[19]["start"] < first.timestamp()
+
+
+async def test_days_of_half_hour_zones_start_at_their_first_full_hour() -> None:
+    from custom_components.strata.archive_statistics import _hour
+
+    midnight = to_micros(datetime(2026, 1, 1, 18, 30, tzinfo=UTC))
+    assert _hour(midnight) == datetime(2026, 1, 1, 19, tzinfo=UTC)
+    assert _hour(midnight + HOUR // 2) == from_micros(midnight + HOUR // 2)
+
+
+# Options
+
+
+async def test_options_are_saved_on_a_page_of_their_own(home: HomeAssistant, start_hub: StartHub) -> None:
+    entry: MockConfigEntry = await start_hub(keep={"raw": 3})
+    menu = await home.config_entries.options.async_init(entry.entry_id)
+    page = await home.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": "archives"})
+    assert page["step_id"] == "archives"
+    said = {"compression": "zstd", "raw_rows": True, "keep_years": 5}
+    await home.config_entries.options.async_configure(page["flow_id"], said)
+    assert entry.options == {"keep": {"raw": 3}, "archives": said}
