@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MEASUREMENTS: Mapping[str, str] = {
     "store_day": "24 h at 200K events/day in a process without Home Assistant: bytes written and kept, memory",
     "ladder_year": "a year of 10K and of 100K events/day: what the ladder takes and saves, what the loop notices",
+    "views": "30 days of 100K events/day: a view against our best query over raw chunks, with a writer committing",
     "bulk_ingest": "1.4 M changes as fast as they go in",
     "kill": "kill -9 at 200 seeded instants",
     "loop_latency": "2,000 state changes/s in a real Home Assistant: what the event loop notices",

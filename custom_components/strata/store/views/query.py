@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-import json
 import sqlite3
 from typing import Protocol
 
@@ -169,12 +168,15 @@ def _instants(_: sqlite3.Connection, __: Column, values: Iterable[object]) -> It
 
 
 def _entities(connection: sqlite3.Connection, _: Column, values: Iterable[object]) -> Iterable[object]:
-    told: dict[object, str] = {}
-    for value in {*values}:
-        found = connection.execute("SELECT identity, labels FROM series WHERE id = ?", (value,)).fetchone()
-        identity, labels = found or (f"series {value}", "{}")
-        told[value] = json.loads(labels).get("entity_id", identity)
-    return [told[value] for value in values]
+    wanted = {*values}
+    told: dict[object, str] = {
+        number: entity_id or identity
+        for number, identity, entity_id in connection.execute(
+            "SELECT id, identity, json_extract(labels, '$.entity_id') FROM series"
+        )
+        if number in wanted
+    }
+    return [told.get(value, f"series {value}") for value in values]
 
 
 _WORDS = {Shape.DATE: _dates, Shape.ENTITY: _entities, Shape.START: _instants}
