@@ -24,6 +24,7 @@ from .core.filter import IngestFilter
 from .core.model import Micros, to_micros
 from .entity import ranked_identifier
 from .fetching import QUOTAS, Quotas
+from .import_services import async_resume_import
 from .ingest import Ingest
 from .issues import async_clear_all, async_clear_store_issues, async_report_notice, async_report_store_too_new
 from .keeping import CONF_WEATHER, retention_of, watched_of
@@ -100,6 +101,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
     await data.archives.async_follow()
     await data.anomalies.async_start()
     async_fire_on_bus(hass, entry)
+    await async_resume_import(hass, entry)
     views = ViewRefresh(worker, _now, lambda: async_inputs(hass, data.source_set))
     data.tasks.append(entry.async_create_background_task(hass, supervise("views", views.run), f"{DOMAIN} views"))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)

@@ -1,14 +1,27 @@
 """What is done with a store's file beside writing rows: maintenance, retention, and notes of its followers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 import sqlite3
 from typing import Any
 
 from ..core.model import Micros, Series, TimeRange
 from ..core.rollup import Rollup
-from . import anomalies, backlog, details, expire, feed, forecasts, health, late, operations, roll_up, words
+from . import (
+    anomalies,
+    backlog,
+    details,
+    expire,
+    feed,
+    forecasts,
+    health,
+    imported,
+    late,
+    operations,
+    roll_up,
+    words,
+)
 from .base import CompactReport, Cursor, DownsampleReport, RollUpReport, StoreError
 from .catalog import Dictionaries
 from .compact import compact
@@ -159,6 +172,26 @@ class StoreMaintenance(ABC):
         """Have views worked out again for every day that `when` touches, with the next refresh."""
         with in_store_words(self.path):
             Refresh(self._connection, self.ladder, self.timezone, self._by_id).due_again(when)
+
+    def begin_import(self, now: Micros | None = None) -> dict[int, Micros]:
+        """Get ready for history from elsewhere; return when the history of each series begins as it is."""
+        moment = self._now() if now is None else now
+        self.roll_up(moment)
+        with in_store_words(self.path):
+            parts = (self._connection, self.ladder, self.timezone, self._by_id)
+            imported.Imported(*parts).prepare(moment)
+            self._load_borders(self._connection)
+            return imported.begins(self._connection, self.ladder.tiers)
+
+    def codes(self, texts: Iterable[str]) -> dict[str, int]:
+        """Return the codes of texts, each stored if it is new."""
+        with in_store_words(self.path), transaction(self._connection):
+            return {text: self._dictionaries.text(text) for text in texts}
+
+    def import_hours(self, series: Series, hours: Rollup) -> int:
+        """Take hours from elsewhere where there are none; return how many those were."""
+        with in_store_words(self.path):
+            return imported.Imported(self._connection, self.ladder, self.timezone, self._by_id).add_hours(series, hours)
 
     def last_steps(self) -> dict[str, Micros]:
         """Return when each tier was last handed down, by tier."""

@@ -1,0 +1,1 @@
+"""History from elsewhere: Home Assistant's recorder, and InfluxDB as its integration writes it."""

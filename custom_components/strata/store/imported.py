@@ -1,0 +1,81 @@
+"""History from elsewhere: hours that enter only where there are none, and when each series' own history begins."""
+
+import sqlite3
+
+import numpy as np
+
+from ..core.clock import floor_hour
+from ..core.model import Micros, Series, TimeRange
+from ..core.rollup import Bools, Rollup
+from . import buckets, rows
+from .borders import border
+from .connection import transaction
+from .job import set_watermark, watermark
+from .keys import KINDS, MAX_SERIES, NO_KIND, chunk_key
+from .late import Settle
+from .tiers import DAILY, FIVE_MINUTE, HOURLY, Tier
+
+
+class Imported(Settle):
+    """Takes hours that were made elsewhere; to be used after roll-ups."""
+
+    def prepare(self, now: Micros) -> None:
+        """Say that every hour before the present one is told, so that what comes for them counts as late."""
+        if watermark(self._connection, HOURLY) is None:
+            with transaction(self._connection):
+                for tier in (FIVE_MINUTE, HOURLY):
+                    set_watermark(self._connection, tier, floor_hour(self._timezone, now))
+
+    def add_hours(self, series: Series, hours: Rollup) -> int:
+        """Store the hours that are missing and the days they make; return how many were missing."""
+        if not len(hours):
+            return 0
+        number = series.id or 0
+        when = TimeRange(int(hours.starts[0]), int(hours.starts[-1]) + 1)
+        stored = buckets.read_series(self._connection, self._ladder[HOURLY], number, series.kind, when)
+        days = buckets.read_series(self._connection, self._ladder[DAILY], number, series.kind, when)
+        told = np.isin(hours.starts, stored.starts) | _inside(hours, stored) | self._handed_down(series, hours, days)
+        missing = hours.select(~told)
+        if len(missing):
+            with transaction(self._connection):
+                self._write(HOURLY, number, missing, when, only_missing=True)
+                self._days_again(number, TimeRange(int(missing.starts[0]), int(missing.ends[-1])))
+        return len(missing)
+
+    def _handed_down(self, series: Series, hours: Rollup, days: Rollup) -> Bools:
+        """Tell which hours lie in days that are told by a day already and whose own hours are gone."""
+        gone = hours.starts < border(self._connection, self._timezone, HOURLY, series.id or 0)
+        both: Bools = np.logical_and(gone, _inside(hours, days))
+        return both
+
+
+def _inside(hours: Rollup, others: Rollup) -> Bools:
+    """Tell which hours begin inside one of the other buckets."""
+    if not len(others):
+        return np.zeros(len(hours), np.bool_)
+    place = np.searchsorted(others.starts, hours.starts, "right") - 1
+    inside: Bools = np.logical_and(place >= 0, hours.starts < others.ends[np.maximum(place, 0)])
+    return inside
+
+
+def begins(connection: sqlite3.Connection, tiers: tuple[Tier, ...]) -> dict[int, Micros]:
+    """Return when the history of each series begins, in whatever layer."""
+    found: dict[int, Micros] = dict(
+        connection.execute(f"SELECT series, MIN(time) FROM live WHERE flag IN {rows.VALUE_FLAGS} GROUP BY series")
+    )
+    for tier in tiers:
+        span = tier.span
+        for series, kind, period in connection.execute(
+            f"SELECT (key >> 4) & {MAX_SERIES}, key & 15, MIN(key >> 24) FROM {tier.table} GROUP BY 1, 2"
+        ).fetchall():
+            if period * span >= found.get(series, 2**62):
+                continue
+            (blob,) = connection.execute(
+                f"SELECT blob FROM {tier.table} WHERE key = ?", (chunk_key(period, series, kind),)
+            ).fetchone()
+            times = (
+                rows.decode_rows(blob).times if kind == NO_KIND else buckets.decode_buckets(blob, KINDS[kind]).starts
+            )
+            if len(times):
+                found[series] = min(found.get(series, 2**62), int(times[0]))
+    return found
