@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from custom_components.strata.analysis.anomaly import group, may_push, scan
-from custom_components.strata.analysis.base import AnomalyKind, Episode
+from custom_components.strata.analysis.base import AnomalyKind, Episode, Severity
 from scripts.benchmarks.figures import Figure, Options
 
 from . import happenings
@@ -31,6 +31,9 @@ class Measured:
     numeric: Figures = field(default_factory=Figures)
     events: Figures = field(default_factory=Figures)
     pushes: int = 0
+    """Told of at least medium findings."""
+    every_push: int = 0
+    """Told of findings of any severity."""
     homes: int = 0
     young_alerts: int = 0
     young_scans: int = 0
@@ -40,6 +43,7 @@ class Measured:
         self.numeric.add(other.numeric)
         self.events.add(other.events)
         self.pushes += other.pushes
+        self.every_push += other.every_push
         self.homes += other.homes
         self.young_alerts += other.young_alerts
         self.young_scans += other.young_scans
@@ -60,7 +64,9 @@ def figures(total: Measured) -> Iterator[Figure]:
     numeric, events = total.numeric, total.events
     yield Figure("false alarms, numeric", numeric.per_week, "/entity-wk", 0.12)
     yield Figure("false alarms, events", events.per_week, "/entity-wk", 0.25)
-    yield Figure("notifications, 25 entities", total.pushes / (total.homes * WEEKS), "/home-week", 2.0)
+    weeks = total.homes * WEEKS
+    yield Figure("notifications from medium on, 25 entities", total.pushes / weeks, "/home-week", 2.0)
+    yield Figure("notifications of any severity, 25 entities", total.every_push / weeks, "/home-week")
     yield Figure("recall of clear faults, numeric", numeric.recall, "", 0.80, at_least=True)
     yield Figure("F1, numeric", numeric.f1, "", 0.75, at_least=True)
     yield Figure("recall of clear faults, events", events.recall, "", 0.80, at_least=True)
@@ -83,7 +89,9 @@ def measure_home(seed: int) -> Measured:
     home = make_home(seed)
     out = Measured(homes=1)
     calm = _calm(home, out)
-    out.pushes = _pushes(home, {name: calm[name] for name in home.watched})
+    watched = {name: calm[name] for name in home.watched}
+    out.pushes = _pushes(home, watched, Severity.MEDIUM)
+    out.every_push = _pushes(home, watched, Severity.LOW)
     _numeric_faults(home, seed, out)
     _event_faults(home, seed, out)
     return out
@@ -109,8 +117,8 @@ def _calm(home: Home, out: Measured) -> dict[str, tuple[Episode, ...]]:
     return episodes
 
 
-def _pushes(home: Home, episodes: dict[str, tuple[Episode, ...]]) -> int:
-    """Return how often somebody is told of a calm home, by the default rules."""
+def _pushes(home: Home, episodes: dict[str, tuple[Episode, ...]], least: Severity) -> int:
+    """Return how often somebody is told of a calm home: once for what began together, three times a day at most."""
     known = int(home.world.times[FROM_DAY * DAY])
     pushed: list[int] = []
     for finding in group(episodes):
@@ -119,7 +127,7 @@ def _pushes(home: Home, episodes: dict[str, tuple[Episode, ...]]) -> int:
         told: list[int] = []
         for at in sorted(alert for e in own for alert in e.alerts if alert >= known):
             if (not told or at - told[-1] >= 3 * HOUR * MICROS) and may_push(
-                at, finding.severity, pushed, timezone=home.world.timezone
+                at, finding.severity, pushed, timezone=home.world.timezone, least=least
             ):
                 told.append(at)
                 pushed.append(at)
