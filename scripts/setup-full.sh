@@ -133,3 +133,42 @@ make_servers() {
   quietly "$folder/usr/bin/victoria-metrics" --version || return
   fingerprint scripts/setup-full.sh >"$folder/.complete"
 }
+
+# ---------------------------------------------------------------------------------------------------- spark
+# PySpark in an environment of its own, and the Java that it runs on: 17 or later.
+spark_ready() { [[ -x $tools/spark/bin/python && -f $tools/spark/.complete && $(<"$tools/spark/.complete") == "$(fingerprint scripts/setup-full.sh)" ]]; }
+make_spark() {
+  local folder=$tools/spark
+  find_uv || return
+  find_java || return
+  say "installing PySpark into .tools/spark"
+  fresh_venv "$folder" || return
+  quietly "$uv" pip install --quiet --python "$folder/bin/python" 'pyspark>=4' || return
+  quietly "$folder/bin/python" -c 'from pyspark.sql import SparkSession
+session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+assert session.range(3).count() == 3
+session.stop()' || return
+  fingerprint scripts/setup-full.sh >"$folder/.complete"
+}
+
+find_java() {
+  local apt
+  recent_java && return 0
+  if [[ $(id -u) -eq 0 ]] && command -v apt-get >/dev/null; then
+    say "installing Debian's Java runtime"
+    apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+    if ! "${apt[@]}" install --yes --no-install-recommends default-jre-headless >"$log" 2>&1 </dev/null; then
+      quietly "${apt[@]}" update &&
+        quietly "${apt[@]}" install --yes --no-install-recommends default-jre-headless || true
+    fi
+    recent_java && return 0
+  fi
+  say "Spark needs Java 17 or later. Install it (as root: apt-get install default-jre-headless) and run this again."
+  return 1
+}
+
+recent_java() {
+  local version
+  version=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
+  [[ $version =~ ^[0-9]+$ && $version -ge 17 ]]
+}

@@ -20,6 +20,7 @@ FULL_PARTS = {
     "live": (ROOT / ".venv-live" / ".complete", ROOT / ".venv-live" / "bin" / "python"),
     "browser": (ROOT / ".venv" / ".browser", TOOLS / "chromium"),
     "influxdb": (TOOLS / "servers" / ".complete", TOOLS / "servers" / "usr" / "bin" / "influxd"),
+    "spark": (TOOLS / "spark" / ".complete", TOOLS / "spark" / "bin" / "python"),
     "victoria_metrics": (TOOLS / "servers" / ".complete", TOOLS / "servers" / "usr" / "bin" / "victoria-metrics"),
 }
 

@@ -39,6 +39,7 @@ PAGES = (
     "README.md",
     "CONTRIBUTING.md",
     "docs/store.md",
+    "docs/archive.md",
     "docs/mirror.md",
     "docs/prices.md",
     "docs/views.md",
