@@ -4,6 +4,7 @@ from datetime import datetime, time, timedelta, tzinfo
 
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse
 from homeassistant.util import dt as dt_util
+from homeassistant.util.json import JsonValueType
 
 CALENDAR = "calendar.anna"
 
@@ -14,11 +15,14 @@ def add_calendar(hass: HomeAssistant) -> None:
     async def get_events(call: ServiceCall) -> ServiceResponse:
         today = dt_util.now().date()
 
-        def event(day: int, begin: int, end: int, **said: str) -> dict[str, str]:
+        def event(day: int, begin: int, end: int, **said: str) -> JsonValueType:
             times = (datetime.combine(today + timedelta(days=day), time(hour), _zone()) for hour in (begin, end))
             return {**dict(zip(("start", "end"), (moment.isoformat() for moment in times), strict=True)), **said}
 
-        events = [event(0, 7, 22, summary="WFH"), event(1, 9, 17, summary="Workshop", location="Alexanderplatz 1")]
+        events: list[JsonValueType] = [
+            event(0, 7, 22, summary="WFH"),
+            event(1, 9, 17, summary="Workshop", location="Alexanderplatz 1"),
+        ]
         return {CALENDAR: {"events": events}}
 
     hass.services.async_register("calendar", "get_events", get_events, None, SupportsResponse.ONLY)
