@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import os
 from pathlib import Path
+import socket
 import sys
 import tempfile
 
@@ -11,6 +13,7 @@ from .home import Home
 from .serve import ready_to_serve, serve
 from .simulated_home import SHORTEST, simulated_home
 
+SETUP_PORT = "SETUP_PORT"
 INTEGRATION = Path(__file__).parents[2] / "custom_components" / "strata"
 
 
@@ -51,6 +54,12 @@ def _install(folder: Path) -> None:
     sys.path.insert(0, str(folder))
 
 
+def _free_port() -> str:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return str(unused.getsockname()[1])
+
+
 def main() -> int:
     """Run the demo; return 0 when everything held, 1 when something did not, 2 when it could not begin."""
     arguments = _arguments()
@@ -64,6 +73,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="strata-demo-") as name:
         folder = Path(name)
         _install(folder)
+        # Where Home Assistant's HTTP server listens unless told otherwise; another one may run on the usual port.
+        os.environ[SETUP_PORT] = _free_port()
         # Only now, so that the integration is imported from the configuration folder.
         from .clock import SimulatedLoop, simulated_clock
         from .demo import Demo, progress
@@ -79,6 +90,7 @@ def main() -> int:
         print(report.as_text(), flush=True)
         if arguments.report:
             report.write(arguments.report)
+        del os.environ[SETUP_PORT]
         if report.findings.problems:
             return 1
         return serve(folder, home, is_history=bool(arguments.history)) if arguments.serve else 0

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-import socket
 from typing import Any
 
 from homeassistant import bootstrap, loader
@@ -86,23 +85,12 @@ async def boot(folder: Path, home: Home, base_urls: dict[str, str]) -> HomeAssis
         if not await async_setup_component(hass, domain, {}):
             raise StepError(f"Home Assistant's {domain} could not be set up")
     await async_process_ha_core_config(hass, _core_config(home))
-    # On loopback and a port of its own: nobody asks it over HTTP, and another Home Assistant may run here.
-    http = {"http": {"server_host": ["127.0.0.1"], "server_port": _free_port()}}
-    if not await async_setup_component(hass, "http", http):
-        raise StepError("Home Assistant's HTTP server could not be set up")
     _register(hass, home)
     add_calendar(hass)
     if hass.config_entries.async_entries(DOMAIN) and not await async_setup_component(hass, DOMAIN, {}):
         raise StepError("Strata could not be set up again after a restart")
     await hass.async_block_till_done()
     return hass
-
-
-def _free_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port: int = unused.getsockname()[1]
-        return port
 
 
 def _core_config(home: Home) -> dict[str, object]:
