@@ -42,6 +42,7 @@ from .store.hold import Hold
 from .store.worker import StoreWorker
 from .store_coordinator import StoreCoordinator
 from .view_refresh import ViewRefresh, async_inputs
+from .window_set import WindowSet, windows_file
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -73,6 +74,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
         ingest=ingest,
         source_set=SourceSet(hass, entry, worker),
         mirror_set=MirrorSet(hass, entry, worker),
+        window_set=WindowSet(hass, entry),
         store=StoreCoordinator(hass, entry, worker),
         anomalies=AnomalyCoordinator(hass, entry, worker, ingest),
         hold=Hold(worker),
@@ -91,6 +93,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
     entry.async_on_unload(data.mirror_set.async_stop)
     entry.async_on_unload(data.archives.async_stop)
     entry.async_on_unload(data.source_set.async_stop)
+    entry.async_on_unload(data.window_set.async_stop)
     entry.async_on_unload(data.ingest.async_stop)
     entry.async_on_unload(data.anomalies.async_stop)
     data.ingest.async_start()
@@ -99,6 +102,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
     await data.source_set.async_follow()
     await data.mirror_set.async_follow()
     await data.archives.async_follow()
+    await data.window_set.async_follow()
     await data.anomalies.async_start()
     async_fire_on_bus(hass, entry)
     await async_resume_import(hass, entry)
@@ -198,6 +202,7 @@ async def _async_updated(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
     await data.source_set.async_follow()
     await data.mirror_set.async_follow()
     await data.archives.async_follow()
+    await data.window_set.async_follow()
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bool:
@@ -207,6 +212,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> b
     data = entry.runtime_data
     await data.hold.end()
     data.ingest.async_stop()
+    await data.window_set.async_stop()
     await data.source_set.async_stop()
     await data.mirror_set.async_stop()
     await data.anomalies.async_stop()
@@ -223,6 +229,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> N
         await async_remove_last_good(hass, subentry_id)
         await async_remove_memory(hass, subentry_id)
     await hass.data[QUOTAS].async_remove()
+    await windows_file(hass).async_remove()
     async_clear_all(hass)
     LOGGER.info(
         "The recorded history stays in %s; delete that folder if it is no longer wanted",

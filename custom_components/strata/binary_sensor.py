@@ -19,6 +19,8 @@ from .ranking import RankedRole
 from .runtime import StrataConfigEntry
 from .source_set import Speaker, shown_metrics
 from .sources.base import Metric, Snapshot
+from .window_coordinator import WindowCoordinator
+from .window_entities import InWindowSensor
 
 PARALLEL_UPDATES = 0
 
@@ -49,9 +51,15 @@ async def async_setup_entry(
         async_add_entities([ArchiveFailingSensor(entry, archive)], config_subentry_id=archive.subentry_id)
 
     ClassSensors(entry, async_add_entities)
+
+    @callback
+    def add_window(window: WindowCoordinator) -> None:
+        async_add_entities([InWindowSensor(entry, window)], config_subentry_id=window.subentry_id)
+
     entry.runtime_data.source_set.async_add_platform(add)
     entry.runtime_data.mirror_set.async_add_platform(add_mirror)
     entry.runtime_data.archives.async_add_platform(add_archive)
+    entry.runtime_data.window_set.async_add_platform(add_window)
 
 
 class MetricBinarySensor(StrataMetricEntity, BinarySensorEntity):

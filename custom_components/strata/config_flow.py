@@ -16,11 +16,12 @@ from homeassistant.config_entries import (
 from homeassistant.core import callback
 import probatio
 
-from .const import DOMAIN, SUBENTRY_ARCHIVE, SUBENTRY_MIRROR, SUBENTRY_SOURCE, TITLE
+from .const import DOMAIN, SUBENTRY_ARCHIVE, SUBENTRY_MIRROR, SUBENTRY_SOURCE, SUBENTRY_WINDOW, TITLE
 from .flows.archive import ArchiveFlow
 from .flows.mirror import MirrorFlow
 from .flows.options import StrataOptionsFlow
 from .flows.source import SourceFlow
+from .flows.window import WindowFlow
 
 
 class StrataConfigFlow(ConfigFlow, domain=DOMAIN):
@@ -53,7 +54,12 @@ class StrataConfigFlow(ConfigFlow, domain=DOMAIN):
     @override
     def async_get_supported_subentry_types(cls, config_entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
         """Return what can be added to the hub."""
-        return {SUBENTRY_SOURCE: SourceFlow, SUBENTRY_MIRROR: MirrorFlow, SUBENTRY_ARCHIVE: ArchiveFlow}
+        return {
+            SUBENTRY_SOURCE: SourceFlow,
+            SUBENTRY_MIRROR: MirrorFlow,
+            SUBENTRY_ARCHIVE: ArchiveFlow,
+            SUBENTRY_WINDOW: WindowFlow,
+        }
 
     @staticmethod
     @callback

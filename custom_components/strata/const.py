@@ -16,6 +16,7 @@ TITLE: Final = "Strata"
 SUBENTRY_SOURCE: Final = "source"
 SUBENTRY_MIRROR: Final = "mirror"
 SUBENTRY_ARCHIVE: Final = "archive"
+SUBENTRY_WINDOW: Final = "window"
 
 # A source subentry's data.
 CONF_ROLE: Final = "role"

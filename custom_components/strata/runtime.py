@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .store.hold import Hold
     from .store.worker import StoreWorker
     from .store_coordinator import StoreCoordinator
+    from .window_set import WindowSet
 
 type StrataConfigEntry = ConfigEntry[StrataData]
 
@@ -41,6 +42,7 @@ class StrataData:
     ingest: Ingest
     source_set: SourceSet
     mirror_set: MirrorSet
+    window_set: WindowSet
     store: StoreCoordinator
     anomalies: AnomalyCoordinator
     hold: Hold

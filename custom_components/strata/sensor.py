@@ -31,6 +31,8 @@ from .runtime import StrataConfigEntry
 from .source_set import Speaker, shown_metrics
 from .sources.base import Metric, Snapshot
 from .store.base import Counters, Sizes
+from .window_coordinator import WindowCoordinator
+from .window_entities import WINDOW_SENSORS, WindowSensor
 
 PARALLEL_UPDATES = 0
 
@@ -137,9 +139,15 @@ async def async_setup_entry(
         sensors = [ArchiveSensor(entry, archive, description) for description in ARCHIVE_SENSORS]
         async_add_entities(sensors, config_subentry_id=archive.subentry_id)
 
+    @callback
+    def add_window(window: WindowCoordinator) -> None:
+        sensors = [WindowSensor(entry, window, description) for description in WINDOW_SENSORS]
+        async_add_entities(sensors, config_subentry_id=window.subentry_id)
+
     entry.runtime_data.source_set.async_add_platform(add)
     entry.runtime_data.mirror_set.async_add_platform(add_mirror)
     entry.runtime_data.archives.async_add_platform(add_archive)
+    entry.runtime_data.window_set.async_add_platform(add_window)
 
 
 class MetricSensor(StrataMetricEntity, SensorEntity):

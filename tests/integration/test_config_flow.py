@@ -30,6 +30,7 @@ async def test_hub_asks_nothing_and_leads_to_the_first_source(home: HomeAssistan
         "source": {"supports_reconfigure": True},
         "mirror": {"supports_reconfigure": True},
         "archive": {"supports_reconfigure": True},
+        "window": {"supports_reconfigure": True},
     }
     await home.config_entries.async_unload(entry.entry_id)
 

@@ -5,9 +5,9 @@ from homeassistant.core import HomeAssistant, callback
 
 from ..http import StrataView
 from ..websocket import Command
-from . import external, forecast, history, insights, retention, views
+from . import external, forecast, history, insights, retention, views, windows
 
-TOPICS = (external, forecast, history, insights, retention, views)
+TOPICS = (external, forecast, history, insights, retention, views, windows)
 VIEWS: tuple[type[StrataView], ...] = tuple(view for topic in TOPICS for view in topic.VIEWS)
 COMMANDS: tuple[Command, ...] = tuple(command for topic in TOPICS for command in topic.COMMANDS)
 
