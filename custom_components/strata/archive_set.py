@@ -4,7 +4,7 @@ One run at a time, because runs share the folder in which files are on their way
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -16,6 +16,7 @@ from homeassistant.util import dt as dt_util
 
 from .archive.access import WorkerAccess
 from .archive.archiver import Archiver, ArchiveReport, Wishes
+from .archive.erase import ArchiveErasure, Eraser
 from .archive.restore import Restorer
 from .archive.vault import Vault
 from .archive_coordinator import ArchiveCoordinator
@@ -31,7 +32,7 @@ from .const import (
     STORE_FOLDER,
     SUBENTRY_ARCHIVE,
 )
-from .core.model import Micros, TimeRange, to_micros
+from .core.model import Micros, SeriesKey, TimeRange, to_micros
 from .dependencies import DependencyMissing, async_require
 from .runtime import StrataConfigEntry
 from .store.base import StoreError
@@ -222,6 +223,24 @@ class ArchiveSet:
         async with self._one_at_a_time:
             await self.async_require()
             return await self._off_loop(lambda vault: work(Restorer(vault)))
+
+    async def async_erase(self, keys: Collection[SeriesKey], *, dry_run: bool = False) -> ArchiveErasure:
+        """Erase series from every file of the archive.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        wishes = await self._wishes()
+        async with self._one_at_a_time:
+            try:
+                await self.async_require()
+            except DependencyMissing as error:
+                return ArchiveErasure(problems=[str(error)])
+            return await self._off_loop(
+                lambda vault: Eraser(vault, _now, wishes=wishes, go_on=lambda: not self._stopped).erase(
+                    keys, dry_run=dry_run
+                )
+            )
 
     async def async_record(self, operation: Operation) -> None:
         """Write into the journal; a store that cannot be written is no reason to fail."""

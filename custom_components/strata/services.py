@@ -12,6 +12,7 @@ from .api.forecast import ATTR_SOURCE, FORECAST_FIELDS, answer_forecast
 from .archive_services import async_setup_archive_services
 from .const import CONF_ROLE, DOMAIN
 from .core.model import to_micros
+from .data_services import async_setup_data_services
 from .history_services import async_setup_history_services
 from .import_services import async_setup_import_services
 from .mirror_services import async_setup_mirror_services
@@ -54,6 +55,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     hass.services.async_register(
         DOMAIN, SERVICE_GET_FORECAST, _async_get_forecast, GET_FORECAST_SCHEMA, SupportsResponse.ONLY
     )
+    async_setup_data_services(hass)
     async_setup_history_services(hass)
     async_setup_import_services(hass)
     async_setup_mirror_services(hass)

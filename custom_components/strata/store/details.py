@@ -17,7 +17,7 @@ from . import chunks
 from .base import Detail
 from .catalog import DEFINED_IN
 from .connection import transaction
-from .keys import NO_KIND, chunk_key
+from .keys import NO_KIND, chunk_key, key_period
 from .rows import RAW_SPAN, stored_periods
 
 type Columns = NDArray[np.int64]
@@ -108,6 +108,29 @@ def prune(connection: sqlite3.Connection, before: Micros) -> int:
         remaining = connection.execute("SELECT blob FROM detail_chunk")
         _forget_unused(connection, (_decoded(blob) for (blob,) in remaining))
     return int(columns.shape[1] - kept.shape[1])
+
+
+def erase(connection: sqlite3.Connection, series: frozenset[int], *, dry_run: bool = False) -> int:
+    """Delete what is kept beside the rows of some series, and what only that referred to; return how many there were.
+
+    Call it in a transaction.
+    """
+    wanted = list(series)
+    count = 0
+    for key, blob in connection.execute("SELECT key, blob FROM detail_chunk").fetchall():
+        columns = _decoded(blob)
+        gone = np.isin(columns[0], wanted)
+        count += int(gone.sum())
+        if dry_run or not gone.any():
+            continue
+        if gone.all():
+            connection.execute("DELETE FROM detail_chunk WHERE key = ?", (key,))
+        else:
+            _write(connection, key_period(key), columns[:, ~gone])
+    if count and not dry_run:
+        remaining = connection.execute("SELECT blob FROM detail_chunk")
+        _forget_unused(connection, (_decoded(blob) for (blob,) in remaining))
+    return count
 
 
 def _newest_attributes(columns: Columns) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from . import borders
 from .answers import Answer, answers
 from .base import RawRows
 from .keys import MAX_SERIES
+from .rows import VALUE_FLAGS
 from .tiers import DAILY, DAY, FIVE_MINUTE, HOUR, HOURLY, RAW
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ ORDER = (RAW, FIVE_MINUTE, HOURLY, DAILY)
 _LONGEST = ((RAW, 26 * HOUR), (FIVE_MINUTE, 8 * DAY), (HOURLY, 62 * DAY))
 """Up to which span a layer suits; beyond the last one it is days."""
 _READ_AT_ONCE = {RAW: DAY, FIVE_MINUTE: 7 * DAY, HOURLY: 31 * DAY, DAILY: 366 * DAY}
+_SPANS = {RAW: HOUR, DAILY: 32 * DAY}
+"""What one chunk covers, where that is not a day."""
 
 type ReadArchive = Callable[[Series, TimeRange], Iterator[tuple[Micros, Answer]]]
 """Gives archived days of a series, each with its start, oldest first."""
@@ -128,6 +131,24 @@ def history(
     return History(chosen, told, following)
 
 
+def stretches(reader: StoreReader, tier: str, when: TimeRange) -> Iterator[TimeRange]:
+    """Yield the part of a range that a layer has rows for, in stretches that are read at once."""
+    low, high = reader.connection.execute(f"SELECT MIN(key) >> 24, MAX(key) >> 24 FROM {tier}_chunk").fetchone()
+    span = _SPANS.get(tier, DAY)
+    oldest = None if low is None else low * span
+    end = when.end if high is None else min(when.end, (high + 1) * span)
+    if tier == RAW:
+        live, newest = reader.connection.execute(
+            f"SELECT MIN(time), MAX(time) FROM live WHERE flag IN {VALUE_FLAGS}"
+        ).fetchone()
+        if live is not None:
+            oldest, end = min(live, live if oldest is None else oldest), min(when.end, max(end, newest + 1))
+    begin = when.end if oldest is None else max(when.start, oldest)
+    while begin < end:
+        yield TimeRange(begin, min(begin + _READ_AT_ONCE[tier], end))
+        begin += _READ_AT_ONCE[tier]
+
+
 def _of_series(
     reader: StoreReader,
     timezone: str,
@@ -159,14 +180,14 @@ def _rows(
             begin = max(begin, _first(reader, segment.tier))
         while begin < segment.when.end:
             end = min(begin + _READ_AT_ONCE[segment.tier], segment.when.end)
-            for start, row in _read(reader, segment.tier, series, TimeRange(begin, end)):
+            for start, row in read_rows(reader, segment.tier, series, TimeRange(begin, end)):
                 yield segment.tier, start, row
             begin = end
 
 
 def _first(reader: StoreReader, tier: str) -> Micros:
     """Return no later than where a tier's oldest chunk begins."""
-    span = 32 * DAY if tier == DAILY else DAY
+    span = _SPANS.get(tier, DAY)
     found = reader.connection.execute(f"SELECT MIN(key) >> 24 FROM {tier}_chunk").fetchone()[0]
     return 2**62 if found is None else int(found) * span
 
@@ -176,7 +197,8 @@ def _oldest_day(reader: StoreReader, series: Series, when: TimeRange) -> Micros:
     return int(days.starts[0]) if len(days) else when.end
 
 
-def _read(reader: StoreReader, tier: str, series: Series, when: TimeRange) -> Iterator[tuple[Micros, Answer]]:
+def read_rows(reader: StoreReader, tier: str, series: Series, when: TimeRange) -> Iterator[tuple[Micros, Answer]]:
+    """Yield one layer's rows of a series, each with its start, as they are told."""
     if tier == RAW:
         rows = reader.raw(series.id or 0, when)
         yield from zip(rows.times.tolist(), _changes(reader, series, rows), strict=True)

@@ -17,6 +17,7 @@ from ..core.model import Flag, Forecast, Kind, Micros, Row, Series, SeriesKey, T
 from . import borders, buckets, catalog, forecasts, runs, schema
 from .base import Counters, OpenReport, StoreError
 from .connection import connect_writer, in_store_words, transaction
+from .erase import Erased, erase, without_trace
 from .job import watermark
 from .maintenance import StoreMaintenance
 from .reader import StoreReader
@@ -214,6 +215,34 @@ class SqliteStore(StoreMaintenance):
         """Write what changed about series since the last write."""
         if self._unsaved:
             self.write(())
+
+    def erase(self, series: Sequence[Series], *, forget: bool = False, dry_run: bool = False) -> Erased:
+        """Erase the rows of series from every layer, or say what that would be; see `erase`.
+
+        With `forget` the series themselves go, too: those that nobody writes to any more.
+        """
+        self.compact()
+        numbers = [one.id for one in series if one.id is not None]
+        names = {name for one in series for name in (one.key.identity, one.labels.get("entity_id", "")) if name}
+        with in_store_words(self.path):
+            done = without_trace(
+                self._connection,
+                lambda: self.transact(
+                    lambda c: erase(c, self.ladder.tiers, numbers, names, forget=forget, dry_run=dry_run)
+                ),
+            )
+            self._dictionaries.forget()
+            self._load_borders(self._connection)
+        if dry_run:
+            return done
+        if forget:
+            for one in series:
+                self._catalog.pop(one.key, None)
+                self._unsaved.pop(one.key, None)
+                self._by_id.pop(one.id or 0, None)
+        for start, end in done.spans:
+            self.recompute_views(TimeRange(start, end))
+        return done
 
     def write(
         self,

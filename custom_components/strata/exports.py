@@ -1,0 +1,146 @@
+"""Writes a layer of some entities into a file of the configuration folder, a stretch of one series at a time."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+import csv
+import json
+from pathlib import Path
+from typing import Any, ClassVar, TextIO, override
+
+import numpy as np
+
+from .archive.columns import RAW_COLUMNS, columns_of
+from .archive.tables import bucket_table, raw_table, schema_of
+from .core.model import Series, TimeRange
+from .core.rollup import Rollup
+from .store.answers import Answer
+from .store.base import RawRows
+from .store.history import read_rows
+from .store.reader import StoreReader
+from .store.tiers import RAW
+from .store.words import codes_in, in_words
+
+FOLDER = "exports"
+"""Inside our own folder of the configuration."""
+type Stretch = Any
+"""What one step reads and writes; each format has its own."""
+
+
+class Export(ABC):
+    """One file under way; `read` is for a reading thread, the rest for any other."""
+
+    suffix: ClassVar[str]
+
+    def __init__(self, path: Path, tier: str) -> None:
+        """Name the file; it is there under its name only when it is whole."""
+        self.path = path
+        self.tier = tier
+        self.rows = 0
+        self._draft = path.with_name(f".{path.name}.part")
+
+    @abstractmethod
+    def open(self) -> None:
+        """Begin."""
+
+    @abstractmethod
+    def read(self, reader: StoreReader, series: Series, when: TimeRange) -> Stretch | None:
+        """Return what there is of a series, None for nothing."""
+
+    @abstractmethod
+    def write(self, stretch: Stretch) -> None:
+        """Append it."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """Let go of the file."""
+
+    def finish(self) -> int:
+        """Make the file visible; return its bytes."""
+        self.end()
+        self._draft.replace(self.path)
+        return self.path.stat().st_size
+
+    def give_up(self) -> None:
+        """Leave nothing behind."""
+        self.end()
+        self._draft.unlink(missing_ok=True)
+
+
+class CsvExport(Export):
+    """Text that a spreadsheet reads; needs nothing installed."""
+
+    suffix = "csv"
+    _file: TextIO | None = None
+
+    @override
+    def open(self) -> None:
+        self._file = self._draft.open("w", newline="", encoding="utf-8")
+        self._csv = csv.writer(self._file)
+        self._names: list[str] = []
+
+    @override
+    def read(self, reader: StoreReader, series: Series, when: TimeRange) -> list[Answer] | None:
+        found = [row for _, row in read_rows(reader, self.tier, series, when)]
+        known: Answer = {"entity_id": series.labels.get("entity_id", series.key.identity), "unit": series.unit}
+        return [known | row for row in found] or None
+
+    @override
+    def write(self, stretch: list[Answer]) -> None:
+        if not self._names:
+            extra = [] if self.tier == RAW else [name for name in _OF_SOME_KINDS if name not in stretch[0]]
+            self._names = [*stretch[0], *extra]
+            self._csv.writerow(self._names)
+        for row in stretch:
+            values = (row.get(name) for name in self._names)
+            self._csv.writerow([json.dumps(v, ensure_ascii=False) if isinstance(v, dict) else v for v in values])
+        self.rows += len(stretch)
+
+    @override
+    def end(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+_OF_SOME_KINDS = ("increase", "resets", "on_seconds", "transitions", "state_seconds")
+
+
+class ParquetExport(Export):
+    """Columns as in archives; needs pyarrow."""
+
+    suffix = "parquet"
+    _writer: Any = None
+
+    @override
+    def open(self) -> None:
+        import pyarrow.parquet as pq
+
+        columns = RAW_COLUMNS if self.tier == RAW else columns_of(self.tier)
+        self._writer = pq.ParquetWriter(self._draft, schema_of(columns), compression="gzip")
+
+    @override
+    def read(self, reader: StoreReader, series: Series, when: TimeRange) -> tuple[Series, Rollup | RawRows, Any] | None:
+        if self.tier == RAW:
+            rows = reader.raw(series.id or 0, when)
+            return (series, rows, reader.texts({c for c in np.unique(rows.texts).tolist() if c})) if len(rows) else None
+        rolled = reader.tier(self.tier, series.id or 0, series.kind, when)
+        return (series, rolled, reader.texts(codes_in(rolled))) if len(rolled) else None
+
+    @override
+    def write(self, stretch: tuple[Series, Rollup | RawRows, Any]) -> None:
+        series, found, words = stretch
+        if isinstance(found, RawRows):
+            texts: Sequence[str | None] = [words.get(code) for code in found.texts.tolist()]
+            table = raw_table([(series, (found.times, found.values, texts, found.flags))])
+        else:
+            # Roll-ups of every layer have the same columns; hours have names of their own for some.
+            table = bucket_table([(series, in_words(found, words))]).rename_columns(list(columns_of(self.tier)))
+        self._writer.write_table(table)
+        self.rows += len(table)
+
+    @override
+    def end(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+FORMATS: dict[str, type[Export]] = {kind.suffix: kind for kind in (ParquetExport, CsvExport)}

@@ -1,0 +1,84 @@
+"""Erasing from archives: revisions without the series, proven before the older files go."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from custom_components.strata.archive import manifest
+from custom_components.strata.archive.erase import ArchiveErasure, Eraser
+from custom_components.strata.archive.restore import Restorer
+from custom_components.strata.archive.targets.local import LocalTarget
+from custom_components.strata.core.model import SeriesKey
+from tests.archive_world import EVER, World
+
+FIRST, SECOND = "archives/2026/data_2026-08-01.parquet", "archives/2026/data_2026-09-01.parquet"
+
+
+@pytest.fixture(scope="module")
+def eighty_days(tmp_path_factory: pytest.TempPathFactory) -> World:
+    made = World(tmp_path_factory.mktemp("world"))
+    made.live(80)
+    made.store.close()
+    return made
+
+
+@pytest.fixture
+def world(tmp_path: Path, eighty_days: World) -> Generator[World]:
+    made = World(tmp_path, like=eighty_days)
+    made.archive()
+    yield made
+    made.store.abandon()
+
+
+def archived(world: World) -> dict[str, list[int]]:
+    """Return the days of each entity in the archive."""
+    found: dict[str, list[int]] = {}
+    for series, days in Restorer(world.vault()).days(EVER):
+        found.setdefault(series.labels["entity_id"], []).extend(days.starts.tolist())
+    return found
+
+
+def keys(world: World, folder: str = "usb") -> list[str]:
+    root = world.folder / folder
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*.parquet"))
+
+
+def erase(world: World, *names: str, dry_run: bool = False) -> ArchiveErasure:
+    wanted: list[SeriesKey] = [one.key for one in world.store.all_series() if one.labels.get("entity_id") in names]
+    assert wanted
+    return Eraser(world.vault(), lambda: world.clock).erase(wanted, dry_run=dry_run)
+
+
+def test_files_give_way_to_revisions_without_the_entity(world: World) -> None:
+    before = archived(world)
+    assert erase(world, "sensor.power", dry_run=True).rewritten == [FIRST, SECOND]
+    assert archived(world) == before
+    done = erase(world, "sensor.power")
+    assert (done.rewritten, done.removed, done.away, done.problems) == ([FIRST, SECOND], [FIRST, SECOND], [], [])
+    assert keys(world) == [FIRST.replace(".parquet", ".r2.parquet"), SECOND.replace(".parquet", ".r2.parquet")]
+    assert archived(world) == {name: days for name, days in before.items() if name != "sensor.power"}
+    files = world.access.read(lambda reader: manifest.all_files(reader.connection))
+    assert [(file.revision, file.settled is not None) for file in files] == [(2, True)] * 2
+    assert erase(world, "sensor.power").rewritten == []
+    assert world.archive().problems == []
+    assert "sensor.power" not in archived(world)
+
+
+def test_a_file_of_nothing_else_goes_altogether(world: World) -> None:
+    done = erase(world, *archived(world))
+    assert done.problems == []
+    assert keys(world) == []
+    assert archived(world) == {}
+
+
+def test_nothing_goes_before_every_target_has_the_revision(world: World, tmp_path: Path) -> None:
+    before = archived(world)
+    world.targets["away"] = LocalTarget(tmp_path / "away")
+    done = erase(world, "sensor.power")
+    assert len(done.problems) == 2
+    assert done.removed == []
+    assert set(keys(world)) >= {FIRST, SECOND}
+    del world.targets["away"]
+    assert erase(world, "sensor.power").problems == []
+    assert archived(world) == {name: days for name, days in before.items() if name != "sensor.power"}
