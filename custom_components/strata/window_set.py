@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect, async_dispatcher_send
 from homeassistant.helpers.entity_platform import async_get_platforms
@@ -80,9 +81,9 @@ class WindowSet:
                     del self.running[subentry_id]
                     await self._end(window, removed=subentry is None)
             started = [
-                WindowCoordinator(self._hass, self._entry, subentry)
+                made
                 for subentry_id, subentry in wanted.items()
-                if subentry_id not in self.running
+                if subentry_id not in self.running and (made := self._make(subentry)) is not None
             ]
             self.running |= {window.subentry_id: window for window in started}
             if self._unsubscribe_sources is None:
@@ -102,6 +103,13 @@ class WindowSet:
         async with self._lock:
             for window in self.running.values():
                 await window.async_shutdown()
+
+    def _make(self, subentry: ConfigSubentry) -> WindowCoordinator | None:
+        try:
+            return WindowCoordinator(self._hass, self._entry, subentry)
+        except (TypeError, ValueError) as error:
+            LOGGER.error("The window %s cannot be read: %s", subentry.title, error)
+            return None
 
     async def _end(self, window: WindowCoordinator, *, removed: bool) -> None:
         if removed:

@@ -257,6 +257,7 @@ async def test_own_power_is_that_of_the_energy_dashboard(home: HomeAssistant, hu
         {"wh_hours": {"soon": 1}},
         {"wh_hours": None},
         HomeAssistantError("no"),
+        OSError("x"),
         KeyError("x"),
     ],
 )

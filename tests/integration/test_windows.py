@@ -182,6 +182,16 @@ async def test_what_was_kept_and_cannot_be_read_is_left_out(
     assert "cannot be read" in caplog.text
 
 
+async def test_a_window_that_cannot_be_read_stops_no_other(
+    home: HomeAssistant, start_hub: StartHub, falling: AiohttpClientMocker, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry = await start_hub(price_source(), window("Broken", profile="long"), window())
+    await settle(home, entry)
+    assert [*entry.runtime_data.window_set.running] == ["washer"]
+    assert told(home)["start"] == f"{DAY}T22:00:00+00:00"
+    assert "The window Broken cannot be read" in caplog.text
+
+
 async def test_big_loads_do_not_run_together(
     home: HomeAssistant, start_hub: StartHub, falling: AiohttpClientMocker
 ) -> None:
