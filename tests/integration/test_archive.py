@@ -525,3 +525,35 @@ async def test_options_are_saved_on_a_page_of_their_own(home: HomeAssistant, sta
     said = {"compression": "zstd", "raw_rows": True, "keep_years": 5}
     await home.config_entries.options.async_configure(page["flow_id"], said)
     assert entry.options == {"keep": {"raw": 3}, "archives": said}
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_history_reaches_back_into_the_archive_and_is_erased_from_it(
+    home: HomeAssistant, start_hub: StartHub, usb: Path
+) -> None:
+    await start_hub(local(usb), **KEEP)
+    span = {"start": START.isoformat(), "end": NOW.isoformat()}
+    before = await call(home, "query_history", entity_id="sensor.energy", **span)
+    await call(home, "archive")
+    answer = await call(home, "query_history", entity_id="sensor.energy", **span)
+    assert (before["tiers"], answer["tiers"], answer["problems"]) == (["daily"], ["daily", "archive"], [])
+
+    def days(told: dict[str, Any], entity: int = 0) -> list[dict[str, Any]]:
+        return [row for part in told["series"][entity]["segments"] for row in part["rows"]]
+
+    assert days(answer) == days(before)
+    modes = await call(home, "query_history", entity_id="sensor.mode", **span)
+    assert modes["tiers"] == ["daily", "archive"]
+    assert all(row["state_seconds"] for row in days(modes)[1:])
+    # An answer that needs no archive reads none.
+    with patch("custom_components.strata.archive_set.ArchiveSet.async_read", side_effect=AssertionError):
+        await call(home, "query_history", entity_id="sensor.energy", start=(NOW - timedelta(days=3)).isoformat())
+    with patch("custom_components.strata.archive_set.ArchiveSet.async_read", side_effect=HomeAssistantError("gone")):
+        answer = await call(home, "query_history", entity_id="sensor.energy", **span)
+    assert (answer["tiers"], answer["problems"]) == (["daily"], ["gone"])
+    done = await call(home, "erase", entities="sensor.energy", dry_run=False)
+    assert FIRST in done["archive_files"]
+    assert not (usb / FIRST).exists()
+    with pytest.raises(ServiceValidationError):
+        await call(home, "query_history", entity_id="sensor.energy", **span)
+    assert days(await call(home, "query_history", entity_id="sensor.mode", **span)) == days(modes)

@@ -26,6 +26,7 @@ from ..store.reader import StoreReader
 from ..store.tiers import RAW
 from ..store.worker import StoreWorker
 from ..websocket import STORE_FAILED
+from .archived import from_archive
 
 ATTR_ENTITY = "entity_id"
 ATTR_START = "start"
@@ -91,9 +92,10 @@ async def answer_history(
         StoreError: the store cannot be read.
     """
     timezone = data.worker.timezone
+    archived = await from_archive(data, series, when, tier or resolution(series, when))
 
     def read(reader: StoreReader) -> tuple[JsonObjectType, Micros | None]:
-        found = history(reader, timezone, series, when, tier=tier, limit=limit)
+        found = history(reader, timezone, series, when, tier=tier, limit=limit, archive=archived.read)
         told: dict[str, object] = {
             "entity_id": entity_id,
             "start": from_micros(when.start).isoformat(),
@@ -101,6 +103,7 @@ async def answer_history(
             "resolution": found.resolution,
             "tiers": found.tiers,
             "series": [_told(reader, one, found, when.start) for one in range(len(series))],
+            "problems": archived.problems,
             "next": None if found.next is None else from_micros(found.next).isoformat(),
         }
         return cast("JsonObjectType", told), found.next

@@ -29,6 +29,8 @@ _READ_AT_ONCE = {RAW: DAY, FIVE_MINUTE: 7 * DAY, HOURLY: 31 * DAY, DAILY: 366 * 
 _SPANS = {RAW: HOUR, DAILY: 32 * DAY}
 """What one chunk covers, where that is not a day."""
 
+_EPOCH: Micros = 0
+
 type ReadArchive = Callable[[Series, TimeRange], Iterator[tuple[Micros, Answer]]]
 """Gives archived days of a series, each with its start, oldest first."""
 
@@ -183,6 +185,16 @@ def _rows(
             for start, row in read_rows(reader, segment.tier, series, TimeRange(begin, end)):
                 yield segment.tier, start, row
             begin = end
+
+
+def archived_part(reader: StoreReader, timezone: str, series: Series, when: TimeRange, finest: str) -> TimeRange | None:
+    """Return the part of a span that is older than the days kept of a series; None where there is none."""
+    for segment in segments(reader, timezone, series, when, finest):
+        if segment.tier == DAILY:
+            begin = max(segment.when.start, _EPOCH)
+            oldest = _oldest_day(reader, series, segment.when)
+            return TimeRange(begin, oldest) if begin < oldest else None
+    return None
 
 
 def _first(reader: StoreReader, tier: str) -> Micros:

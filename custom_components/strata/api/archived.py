@@ -1,0 +1,74 @@
+"""Days that have left the store, for histories that reach back to them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from homeassistant.exceptions import HomeAssistantError
+
+from ..archive.errors import ArchiveError
+from ..archive.restore import Restorer
+from ..core.model import Kind, Micros, Series, SeriesKey, TimeRange
+from ..core.rollup import Rollup
+from ..runtime import StrataData
+from ..store.answers import Answer, answers
+from ..store.history import ReadArchive, archived_part
+from ..store.reader import StoreReader
+from ..store.tiers import DAILY
+from ..store.words import recoded
+
+type _Days = Mapping[tuple[SeriesKey, Kind], Sequence[tuple[Micros, Answer]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """What archives told, and the files of theirs that could not be read."""
+
+    read: ReadArchive | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+async def from_archive(data: StrataData, series: Sequence[Series], when: TimeRange, finest: str) -> Archived:
+    """Return the archived days of some series; files are read only for what is older than the days kept here.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    if not data.archives.running:
+        return Archived()
+    timezone = data.worker.timezone
+
+    def older(reader: StoreReader) -> list[TimeRange]:
+        parts = [archived_part(reader, timezone, one, when, finest) for one in series]
+        return [part for part in parts if part is not None]
+
+    parts = await data.worker.read(older)
+    if not parts:
+        return Archived()
+    span = TimeRange(min(part.start for part in parts), max(part.end for part in parts))
+    keys = {one.key for one in series}
+
+    def read(restorer: Restorer) -> tuple[_Days, list[str]]:
+        found: dict[tuple[SeriesKey, Kind], list[tuple[Micros, Answer]]] = {}
+        for one, days in restorer.days(span):
+            # By key and not by name: an entity may have had another one when the file was written.
+            if one.key in keys:
+                rows = zip(days.starts.tolist(), _in_words(days, one.unit), strict=True)
+                found.setdefault((one.key, days.kind), []).extend(rows)
+        return found, restorer.report.problems
+
+    try:
+        found, problems = await data.archives.async_read(read)
+    except (ArchiveError, HomeAssistantError) as error:
+        return Archived(problems=[str(error)])
+    return Archived(
+        lambda one, part: iter([row for row in found.get((one.key, one.kind), ()) if row[0] in part]), problems
+    )
+
+
+def _in_words(days: Rollup, unit: str | None) -> list[Answer]:
+    """Return archived days as they are told; their texts come with them."""
+    # Answers speak of texts by the store's numbers, of which 0 is none.
+    names = {place + 1: name for place, name in enumerate(days.names)}
+    if days.names:
+        days = recoded(days, {place: place + 1 for place in range(len(days.names))}, ())
+    return answers(days, DAILY, unit, lambda codes: {code: names[code] for code in codes})
