@@ -21,6 +21,7 @@ MEASUREMENTS: Mapping[str, str] = {
     "views": "30 days of 100K events/day: a view against our best query over raw chunks, with a writer committing",
     "bulk_ingest": "1.4 M changes as fast as they go in",
     "kill": "kill -9 at 200 seeded instants",
+    "kill_archive": "the same through the whole ladder, with archives in a folder and on a failing S3 server",
     "loop_latency": "2,000 state changes/s in a real Home Assistant: what the event loop notices",
     "loop_latency_mirror": "the same while a mirror's server is down, or takes requests and never answers",
     "mirror": "a mirror that catches up a day of 200,000 changes on a real InfluxDB",

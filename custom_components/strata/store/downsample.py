@@ -5,7 +5,7 @@ one transaction. Between two days the writer is free for others, and a step that
 the next one finds the rest.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 import json
@@ -91,6 +91,7 @@ class Downsample(StoreJob):
         self._now = now
         self.dry_run = dry_run
         self._tally = _Tally()
+        self._waiting: set[int] = set()
         self._portions = list(portions(self, self._source, limits(self, self._source, now, keeps)))
         self.total, self.done = len(self._portions), 0
         self._tally.seconds = time.perf_counter() - began
@@ -134,9 +135,7 @@ class Downsample(StoreJob):
             if key_series(key) in portion.series
         }
         if self.archived_only and source.name == RAW:
-            # A series with an hour that is in no file yet stays as a whole, and late rows are still welcome to it.
-            free = set(released(self._connection, weights))
-            portion = Portion(when, portion.series - {key_series(key) for key in weights if key not in free})
+            portion = self._released(portion, weights)
             weights = {key: weight for key, weight in weights.items() if key_series(key) in portion.series}
         refused = set() if self.dry_run else self._unproven(portion, tally)
         gone = [key for key in weights if key_series(key) not in refused]
@@ -156,6 +155,15 @@ class Downsample(StoreJob):
             )
             if source.name == RAW:
                 forget(self._connection, gone)
+
+    def _released(self, portion: Portion, chunks: Iterable[int]) -> Portion:
+        """Leave out the series of which an hour is in no file yet, from here on: rows go in the order they came.
+
+        Late rows are still welcome to what stays.
+        """
+        free = set(released(self._connection, chunks))
+        self._waiting |= {key_series(key) for key in chunks if key not in free}
+        return Portion(portion.when, portion.series - self._waiting)
 
     def _leave_raw(self, portion: Portion) -> None:
         """Keep what is known of each series where its raw rows now begin."""

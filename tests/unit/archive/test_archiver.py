@@ -8,6 +8,7 @@ import pytest
 
 from custom_components.strata.archive import manifest
 from custom_components.strata.archive.archiver import Wishes
+from custom_components.strata.archive.errors import Problem, TargetError
 from custom_components.strata.archive.parquet import sha256_of
 from custom_components.strata.archive.restore import Restorer, put_back
 from custom_components.strata.archive.targets.local import LocalTarget
@@ -409,3 +410,30 @@ def test_single_rows_go_only_when_they_are_in_a_file(world: World) -> None:
         kept = archived.get(by_id[number], set()) | left_now.get(by_id[number], set())
         assert {*rows.times.tolist()} <= kept
     assert late in archived["entity:power"]
+
+
+def test_single_values_go_in_the_order_they_came(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day that is in no file yet holds back those after it, or hours and days would no longer add up."""
+    world.store.archived_only = True
+    world.live(6)
+    plain, failing = LocalTarget.put, {"raw_2026-11-19.parquet"}
+
+    def put(self, key, path, sha256) -> None:
+        if key.rpartition("/")[2] in failing:
+            raise TargetError(Problem.CANNOT_CONNECT, "the line is down")
+        plain(self, key, path, sha256)
+
+    monkeypatch.setattr(LocalTarget, "put", put)
+    assert len(world.archiver().archive_raw().problems) == 1
+    world.store.downsample("raw", world.clock)
+    with world.store.reader() as reader:
+        days = {time // DAY * DAY for rows in reader.raw_all(EVER).values() for time in rows.times.tolist()}
+    # The ladder's days end where its hours do, so the last hours of the day before may be there.
+    assert from_micros(min(days)).date().isoformat() in {"2026-11-18", "2026-11-19"}
+    assert sorted(days) == list(range(min(days), max(days) + 1, DAY))
+
+    failing.clear()
+    world.live(20)
+    assert world.archiver().archive_raw().problems == []
+    world.ladder()
+    assert world.archive().problems == []
