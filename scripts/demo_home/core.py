@@ -14,7 +14,7 @@ from homeassistant.helpers import area_registry as ar, entity_registry as er
 from homeassistant.setup import async_setup_component
 import zeroconf
 
-from custom_components.strata.const import BASE_URLS, DOMAIN, SUBENTRY_SOURCE
+from custom_components.strata.const import BASE_URLS, DOMAIN, SUBENTRY_ARCHIVE, SUBENTRY_SOURCE
 from custom_components.strata.runtime import StrataConfigEntry, StrataData
 
 from .calendars import add_calendar
@@ -159,6 +159,20 @@ async def watch_nothing(hass: HomeAssistant) -> None:
     answers = {"sensitivity": "off", "method": "statistical", "quiet_hours": {}}
     result = await hass.config_entries.options.async_configure(form["flow_id"], answers)
     _expect(result, FlowResultType.CREATE_ENTRY, "the options about anomalies")
+    await hass.async_block_till_done()
+
+
+async def add_archive(hass: HomeAssistant, folder: Path) -> None:
+    """Go through the form of an archive in a folder."""
+    flows = hass.config_entries.subentries
+    context = SubentryFlowContext(source=SOURCE_USER)
+    menu: Any = await flows.async_init((hub(hass).entry_id, SUBENTRY_ARCHIVE), context=context)
+    _expect(menu, FlowResultType.MENU, "the kinds of archives")
+    form: Any = await flows.async_configure(menu["flow_id"], {"next_step_id": "local"})
+    _expect(form, FlowResultType.FORM, "the archive's form")
+    _expect(
+        await flows.async_configure(form["flow_id"], {"path": str(folder)}), FlowResultType.CREATE_ENTRY, "the archive"
+    )
     await hass.async_block_till_done()
 
 

@@ -16,6 +16,7 @@ from .log_watch import LogWatch
 from .meter_days import history_report
 from .mirroring import is_there, mirror_everything
 from .outside import choices, look_at, prove_sources, prove_stored
+from .planning import find_windows
 from .proof import (
     Truth,
     prove_clock_change,
@@ -127,6 +128,8 @@ class Demo:
         self.report.sources = await look_at(hass, added)
         prove_sources(hass, self.report.sources, findings)
         await prove_stored(hass, self.report.sources, findings)
+        if not is_history:
+            self.report.windows = await find_windows(hass, findings)
         worker = hub(hass).runtime_data.worker
         await worker.flush()
         self._say("adding the history up independently")

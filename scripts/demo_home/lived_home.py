@@ -14,7 +14,7 @@ import numpy as np
 
 from custom_components.strata.const import DOMAIN, STORE_FILE, STORE_FOLDER
 
-from .core import add_hub, boot, hub
+from .core import add_archive, add_hub, boot, hub
 from .findings import Findings
 from .home import DAY, HOUR, MINUTE, SECOND, Home, HomeEntity, Nature
 from .lived_year import TIMEZONE, LivedYear, sort_of, unit_of, write_year
@@ -35,6 +35,8 @@ class LivedSeen:
     anomalies: dict[str, Any] = field(default_factory=dict)
     views: dict[str, Any] = field(default_factory=dict)
     storage: dict[str, Any] = field(default_factory=dict)
+    archive: dict[str, Any] = field(default_factory=dict)
+    restore: dict[str, Any] = field(default_factory=dict)
 
 
 def home_of(year: LivedYear) -> Home:
@@ -81,6 +83,8 @@ async def live_on(folder: Path, year: LivedYear, findings: Findings) -> LivedSee
         seen = LivedSeen()
         seen.anomalies = await _anomalies(hass, year, findings)
         seen.views = await _views(hass, year, findings)
+        seen.archive = await _archive(hass, folder / "archive", year, findings)
+        seen.restore = await _restore(hass, year, findings)
         seen.storage = await _storage(hass, year, before, findings)
         return seen
     finally:
@@ -193,6 +197,46 @@ def _kwh(year: LivedYear, entity_id: str, day: date) -> float:
     return float(np.nansum(year.means[entity_id][inside]) * (5 * MINUTE / HOUR) / 1000)
 
 
+async def _archive(hass: HomeAssistant, folder: Path, year: LivedYear, findings: Findings) -> dict[str, Any]:
+    """Add a folder as an archive through its form, and archive every month that has ended."""
+    await asyncio.to_thread(folder.mkdir)
+    await add_archive(hass, folder)
+    span = {"start": _told(year.begin), "end": _told(year.end)}
+    answer = await _call(hass, "archive", **span)
+    findings.check(
+        "archive: every finished month is written and read back",
+        not answer["problems"] and 0 < len(answer["files"]) == answer["copies_verified"],
+        f"{len(answer['files'])} files, {answer['rows']:,} days of entities, {answer['bytes']:,} B"
+        + "".join(answer["problems"][:2]),
+    )
+    return dict(answer)
+
+
+async def _restore(hass: HomeAssistant, year: LivedYear, findings: Findings) -> dict[str, Any]:
+    """Read a month of one device back, and compare each day's energy with the independent sum."""
+    entity_id = "sensor.server_power"
+    month = datetime.fromtimestamp(year.end / SECOND, ZoneInfo(TIMEZONE)).date().replace(day=1) - timedelta(days=1)
+    first = month.replace(day=1)
+    span = {"start": first.isoformat(), "end": (month + timedelta(days=1)).isoformat()}
+    answer = await _call(hass, "restore", entities=[entity_id], **span)
+    rows = [row for row in answer["rows"] if row["entity_id"] == entity_id]
+    days = [datetime.fromisoformat(row["start"]).astimezone(ZoneInfo(TIMEZONE)).date() for row in rows]
+    worst = max(
+        (abs(row["daily_energy"] - _kwh(year, entity_id, day)) for row, day in zip(rows, days, strict=True)),
+        default=float("inf"),
+    )
+    findings.check(
+        "restore: the days of a month come back as they were",
+        not answer["problems"] and worst < 1e-6,
+        f"{len(rows)} days of {entity_id}, largest error {worst:.1e} kWh",
+    )
+    return {"files": answer["files"], "rows": len(rows), "max_error_kwh": worst}
+
+
+def _told(moment: int) -> str:
+    return datetime.fromtimestamp(moment / SECOND, UTC).isoformat()
+
+
 async def _storage(hass: HomeAssistant, year: LivedYear, before: int, findings: Findings) -> dict[str, Any]:
     """Run the ladder with the default keeps, and measure what the year takes before and after."""
     problems: list[str] = []
@@ -223,6 +267,7 @@ def _micros(text: str) -> int:
 
 def as_report(seen: LivedSeen | None) -> Mapping[str, object]:
     """Return what the report says of the second home; nothing where it did not come to that."""
+    names = ("anomalies", "views", "archive", "restore", "storage")
     if seen is None:
-        return {"anomalies": None, "views": None, "storage": None}
-    return {"anomalies": seen.anomalies, "views": seen.views, "storage": seen.storage}
+        return dict.fromkeys(names)
+    return {name: getattr(seen, name) for name in names}

@@ -43,6 +43,7 @@ class Report:
     mirror: MirrorSeen | None = None
     history: Mapping[str, object] | None = None
     lived: LivedSeen | None = None
+    windows: Mapping[str, object] = field(default_factory=dict)
     seconds: float = 0.0
 
     def as_json(self) -> dict[str, object]:
@@ -59,6 +60,7 @@ class Report:
             "tiers_before_downsample": _tiers_of(self.ladder.before) if self.ladder else {},
             "downsample": self.ladder.as_json() if self.ladder else None,
             "mirror": self.mirror.as_json() if self.mirror else None,
+            "windows": self.windows,
             **as_report(self.lived),
             "problems": self.findings.problems,
             "checks": self.findings.as_json(),

@@ -49,6 +49,9 @@ def test_the_report_has_the_keys_others_rely_on(simulated: tuple[Any, dict[str, 
     assert report["problems"] == []
     assert len(report["anomalies"]["found"]) == report["anomalies"]["planted"] == 7
     assert report["views"]["compared"] == 70
+    assert report["archive"]["copies_verified"] == len(report["archive"]["files"]) > 0
+    assert report["restore"]["rows"] == 21
+    assert set(report["windows"]) == {"cheapest", "dearest", "cheapest_in_pieces", "cleanest", "mixed"}
     assert 0 < report["storage"]["reduction_pct"] < 100
     assert {"raw", "hourly", "daily"} <= set(report["tiers"])
     assert all(tier["rows"] > 0 and tier["bytes"] > 0 for tier in report["tiers"].values())
