@@ -79,10 +79,12 @@ def _prove_gone(findings: Findings, steps: Mapping[str, Step], before: Sizes, af
     left = {tier: before.tiers[tier].rows - step.source_rows for tier, step in steps.items()}
     left["raw"] += new
     left["daily"] = before.tiers["daily"].rows
+    # The clock stands still: what the ladder notes of its steps may be written over by what it notes of the next.
+    spare = {"raw": new}
     wrong = [
         f"{tier}: {after.tiers[tier].rows} left, not {rows}"
         for tier, rows in left.items()
-        if after.tiers[tier].rows != rows
+        if not rows - spare.get(tier, 0) <= after.tiers[tier].rows <= rows
     ]
     seen = ", ".join(f"{tier} {after.tiers[tier].rows:,}" for tier in before.tiers)
     findings.check("exactly what was moved is gone", not wrong, "; ".join([f"left: {seen}", *wrong]))
