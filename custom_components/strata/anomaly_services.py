@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any
 
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers import config_validation as cv, service
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import config_validation as cv
 import probatio
 
 from .analysis.watching import Target, choose
@@ -17,7 +17,7 @@ from .anomalies.report import async_report
 from .anomalies.search import async_search
 from .const import DOMAIN
 from .dependencies import async_require
-from .runtime import StrataConfigEntry
+from .refusal import hub_of, refusal, store_failed
 from .store.base import StoreError
 
 ATTR_ENTITIES = "entities"
@@ -67,8 +67,7 @@ def async_setup_anomaly_services(hass: HomeAssistant) -> None:
 
 
 def _anomalies(call: ServiceCall) -> AnomalyCoordinator:
-    entry: StrataConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, None)
-    return entry.runtime_data.anomalies
+    return hub_of(call.hass).runtime_data.anomalies
 
 
 async def _async_scan(call: ServiceCall) -> ServiceResponse:
@@ -84,9 +83,7 @@ async def _async_scan(call: ServiceCall) -> ServiceResponse:
             await async_require(call.hass, feature)
         results = await async_search(call.hass, anomalies.worker, targets, since, method, sensitivity)
     except StoreError as error:
-        raise HomeAssistantError(
-            translation_domain=DOMAIN, translation_key="store_failed", translation_placeholders={"reason": str(error)}
-        ) from error
+        raise store_failed(error) from error
     return {
         "method": method,
         "sensitivity": sensitivity,
@@ -108,7 +105,7 @@ def _targets(call: ServiceCall, anomalies: AnomalyCoordinator) -> list[Target]:
     for entity_id in call.data[ATTR_ENTITIES]:
         found = choose(anomalies.worker.all_series(), {entity_id}, chosen=[entity_id])
         if not found:
-            raise _refusal("entity_not_watchable", entity=entity_id)
+            raise refusal("entity_not_watchable", entity=entity_id)
         targets += found
     return targets
 
@@ -120,11 +117,9 @@ async def _async_mark_normal(call: ServiceCall) -> ServiceResponse:
     try:
         episode = await anomalies.async_mark_normal(entity_id, call.data.get(ATTR_EPISODE))
     except KeyError:
-        raise _refusal("no_such_episode", entity=entity_id) from None
+        raise refusal("no_such_episode", entity=entity_id) from None
     except StoreError as error:
-        raise HomeAssistantError(
-            translation_domain=DOMAIN, translation_key="store_failed", translation_placeholders={"reason": str(error)}
-        ) from error
+        raise store_failed(error) from error
     answer: dict[str, Any] = shown(anomalies.watched[entity_id], episode)
     return answer
 
@@ -139,7 +134,3 @@ async def _async_report(call: ServiceCall) -> ServiceResponse:
             translation_domain=DOMAIN, translation_key="report_failed", translation_placeholders={"reason": str(error)}
         ) from error
     return answer
-
-
-def _refusal(key: str, **placeholders: str) -> ServiceValidationError:
-    return ServiceValidationError(translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders)

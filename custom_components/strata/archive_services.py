@@ -7,7 +7,6 @@ from time import monotonic
 from typing import Any
 
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv, device_registry as dr, service
 from homeassistant.util import dt as dt_util
 import probatio
@@ -18,7 +17,7 @@ from .archive.tables import SeriesBuckets, SeriesRows
 from .archive_set import OPERATION_RESTORE, ArchiveSet
 from .const import DOMAIN
 from .core.model import Micros, TimeRange, from_micros, to_micros
-from .refusal import hub_of, refusal
+from .refusal import hub_of, refusal, store_failed
 from .store.answers import answers
 from .store.base import StoreError
 from .store.operations import Operation
@@ -91,7 +90,7 @@ async def _async_archive(call: ServiceCall) -> ServiceResponse:
         else:
             report = await archives.async_run(dry_run=dry_run)
     except StoreError as error:
-        raise _failed(error) from error
+        raise store_failed(error) from error
     return _as_answer(report)
 
 
@@ -162,7 +161,7 @@ async def _async_restore(call: ServiceCall) -> ServiceResponse:
     try:
         answer, restorer = await data.archives.async_read(lambda restorer: (work(restorer), restorer))
     except StoreError as error:
-        raise _failed(error) from error
+        raise store_failed(error) from error
     report = restorer.report
     problems = list(dict.fromkeys([*report.problems, *answer.pop("problems", [])]))
     await data.archives.async_record(
@@ -238,9 +237,3 @@ def _put_back(restorer: Restorer, when: TimeRange, entities: frozenset[str] | No
         count += restorer.access.write(partial(put_back, parts=batch, hold=hold))
         hold = None
     return {"days_put_back": count, "kept_until": from_micros(until).isoformat(timespec="seconds")}
-
-
-def _failed(error: StoreError) -> HomeAssistantError:
-    return HomeAssistantError(
-        translation_domain=DOMAIN, translation_key="store_failed", translation_placeholders={"reason": str(error)}
-    )

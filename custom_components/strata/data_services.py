@@ -6,7 +6,6 @@ from time import monotonic
 from typing import Any
 
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv, service
 from homeassistant.util import dt as dt_util
 import probatio
@@ -19,7 +18,7 @@ from .core.model import Micros, Series, TimeRange, to_micros
 from .dependencies import async_require
 from .exports import FOLDER, FORMATS, Export
 from .mirror.errors import MirrorError
-from .refusal import hub_of, refusal
+from .refusal import hub_of, refusal, store_failed
 from .runtime import StrataData
 from .store.base import StoreError
 from .store.erase import Erased
@@ -74,12 +73,6 @@ def _series(hass: HomeAssistant, data: StrataData, entities: list[str] | None) -
     return [one for entity_id in entities for one in series_of(hass, data.worker, entity_id)]
 
 
-def _failed(error: Exception) -> HomeAssistantError:
-    return HomeAssistantError(
-        translation_domain=DOMAIN, translation_key="store_failed", translation_placeholders={"reason": str(error)}
-    )
-
-
 # Into a file
 
 
@@ -100,7 +93,7 @@ async def _async_export(call: ServiceCall) -> ServiceResponse:
         series = _series(call.hass, data, asked.get(ATTR_ENTITIES))
         size = await _write(call.hass, data, export, series, TimeRange(start, end))
     except (StoreError, OSError) as error:
-        raise _failed(error) from error
+        raise store_failed(error) from error
     done = Operation(SERVICE_EXPORT, began, monotonic() - started, export.rows)
     await data.worker.write(lambda store: store.record_operation(done))
     return {
@@ -167,7 +160,7 @@ async def _async_erase(call: ServiceCall) -> ServiceResponse:
         archive = await _from_archives(data, series, dry_run=dry_run)
         erased = await _from_store(call.hass, data, series, dry_run=dry_run)
     except StoreError as error:
-        raise _failed(error) from error
+        raise store_failed(error) from error
     rows: dict[str, int] = {}
     for done in erased:
         for name, count in done.rows.items():

@@ -1,14 +1,13 @@
 """The actions that answer from the history."""
 
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 import probatio
 
 from .api.history import ATTR_ENTITY, QUESTION as HISTORY_QUESTION, async_query_history
 from .api.views import ATTR_VIEW, QUESTION, VIEW_NAMES, answer_view
 from .const import DOMAIN
-from .refusal import hub_of
+from .refusal import hub_of, store_failed
 from .store.base import StoreError
 
 SERVICE_QUERY_VIEW = "query_view"
@@ -29,19 +28,12 @@ def async_setup_history_services(hass: HomeAssistant) -> None:
     )
 
 
-def cannot_be_read(error: StoreError) -> HomeAssistantError:
-    """Return what is said when the store cannot answer."""
-    return HomeAssistantError(
-        translation_domain=DOMAIN, translation_key="store_failed", translation_placeholders={"reason": str(error)}
-    )
-
-
 async def _async_query_view(call: ServiceCall) -> ServiceResponse:
     """Return rows of a view."""
     try:
         return await answer_view(hub_of(call.hass).runtime_data, call.data[ATTR_VIEW], call.data)
     except StoreError as error:
-        raise cannot_be_read(error) from error
+        raise store_failed(error) from error
 
 
 async def _async_query_history(call: ServiceCall) -> ServiceResponse:
@@ -50,4 +42,4 @@ async def _async_query_history(call: ServiceCall) -> ServiceResponse:
     try:
         return await async_query_history(call.hass, data, call.data[ATTR_ENTITY], call.data)
     except StoreError as error:
-        raise cannot_be_read(error) from error
+        raise store_failed(error) from error

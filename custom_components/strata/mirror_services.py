@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, device_registry as dr, entity_registry as er, service
 from homeassistant.util import dt as dt_util
 import probatio
@@ -11,7 +10,7 @@ import probatio
 from .const import DOMAIN
 from .core.model import to_micros
 from .mirror_coordinator import MirrorCoordinator
-from .runtime import StrataConfigEntry
+from .refusal import hub_of, refusal
 from .store.worker import StoreWorker
 
 ATTR_MIRROR = "mirror"
@@ -41,19 +40,18 @@ def async_setup_mirror_services(hass: HomeAssistant) -> None:
 
 async def _async_replay_mirror(call: ServiceCall) -> ServiceResponse:
     """Let mirrors send what the store holds of a range again; it goes on in the background."""
-    entry: StrataConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, None)
-    data = entry.runtime_data
+    data = hub_of(call.hass).runtime_data
     start = dt_util.as_utc(call.data[ATTR_START])
     end: datetime = dt_util.as_utc(call.data[ATTR_END]) if ATTR_END in call.data else dt_util.utcnow()
     if end <= start:
-        raise _refusal("end_before_start")
+        raise refusal("end_before_start")
     mirrors = _mirrors(call, [*data.mirror_set.running.values()])
     series = _series(call, data.worker)
     for mirror in mirrors:
         try:
             mirror.feed.replay(to_micros(start), to_micros(end), series)
         except ValueError as error:
-            raise _refusal("replay_refused", mirror=mirror.title, reason=str(error)) from error
+            raise refusal("replay_refused", mirror=mirror.title, reason=str(error)) from error
         await mirror.async_refresh()
     return {"mirrors": [mirror.title for mirror in mirrors], "series": None if series is None else len(series)}
 
@@ -65,14 +63,14 @@ def _mirrors(call: ServiceCall, running: list[MirrorCoordinator]) -> list[Mirror
         ServiceValidationError: there is none.
     """
     if not running:
-        raise _refusal("no_mirror")
+        raise refusal("no_mirror")
     name = call.data.get(ATTR_MIRROR)
     if name is None:
         return running
     for mirror in running:
         if name in (mirror.subentry_id, mirror.title, _device_id(call.hass, mirror)):
             return [mirror]
-    raise _refusal("no_such_mirror", mirror=name)
+    raise refusal("no_such_mirror", mirror=name)
 
 
 def _device_id(hass: HomeAssistant, mirror: MirrorCoordinator) -> str | None:
@@ -97,12 +95,6 @@ def _series(call: ServiceCall, worker: StoreWorker) -> frozenset[int] | None:
         identity = f"entity:{entity_id if entry is None else entry.id}"
         series = {each.id for each in worker.all_series() if each.key.identity == identity and each.id is not None}
         if not series:
-            raise _refusal("entity_not_recorded", entity=entity_id)
+            raise refusal("entity_not_recorded", entity=entity_id)
         found |= series
     return frozenset(found)
-
-
-def _refusal(key: str, **placeholders: str) -> ServiceValidationError:
-    return ServiceValidationError(
-        translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders or None
-    )

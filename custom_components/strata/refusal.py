@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import service
 
 from .const import DOMAIN
@@ -24,6 +24,13 @@ def hub_of(hass: HomeAssistant) -> StrataConfigEntry:
     """
     entry: StrataConfigEntry = service.async_get_config_entry(hass, DOMAIN, None)
     return entry
+
+
+def store_failed(error: Exception) -> HomeAssistantError:
+    """Return what is said when the store, or a file that is made of it, cannot be read or written."""
+    return HomeAssistantError(
+        translation_domain=DOMAIN, translation_key="store_failed", translation_placeholders={"reason": str(error)}
+    )
 
 
 def refusal(key: str, **placeholders: str) -> ServiceValidationError:
