@@ -5,6 +5,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN, SUBENTRY_ARCHIVE
+from .issues import async_report_unknown
 
 FAILING = "archive_failing"
 UNKNOWN = "archive_unknown"
@@ -36,15 +37,7 @@ def async_report_failing(hass: HomeAssistant, entry_id: str, subentry: ConfigSub
 @callback
 def async_report_unknown_archive(hass: HomeAssistant, subentry: ConfigSubentry, wanted: str) -> None:
     """Say that this version of Strata does not know a kind of target."""
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        f"{UNKNOWN}_{subentry.subentry_id}",
-        is_fixable=False,
-        severity=ir.IssueSeverity.ERROR,
-        translation_key=UNKNOWN,
-        translation_placeholders={"archive": subentry.title, "wanted": wanted},
-    )
+    async_report_unknown(hass, UNKNOWN, subentry, wanted=wanted, archive=subentry.title)
 
 
 @callback

@@ -83,17 +83,25 @@ def async_report_unauthorized(hass: HomeAssistant, entry_id: str, subentry: Conf
 
 
 @callback
-def async_report_unknown_source(hass: HomeAssistant, subentry: ConfigSubentry, wanted: str) -> None:
-    """Say that this version of Strata does not know a source's role or provider."""
+def async_report_unknown(
+    hass: HomeAssistant, issue: str, subentry: ConfigSubentry, *, wanted: str, **named: str
+) -> None:
+    """Say that this version of Strata does not know what a subentry needs; `named` is the subentry in the text."""
     ir.async_create_issue(
         hass,
         DOMAIN,
-        f"{UNKNOWN}_{subentry.subentry_id}",
+        f"{issue}_{subentry.subentry_id}",
         is_fixable=False,
         severity=ir.IssueSeverity.ERROR,
-        translation_key=UNKNOWN,
-        translation_placeholders={"source": subentry.title, "wanted": wanted},
+        translation_key=issue,
+        translation_placeholders={**named, "wanted": wanted},
     )
+
+
+@callback
+def async_report_unknown_source(hass: HomeAssistant, subentry: ConfigSubentry, wanted: str) -> None:
+    """Say that this version of Strata does not know a source's role or provider."""
+    async_report_unknown(hass, UNKNOWN, subentry, wanted=wanted, source=subentry.title)
 
 
 @callback

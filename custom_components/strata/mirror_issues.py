@@ -5,6 +5,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN, SUBENTRY_MIRROR
+from .issues import async_report_unknown
 from .mirror.figures import MirrorNotice
 
 HELD = "mirror_held"
@@ -69,12 +70,4 @@ def async_report_backlog_full(hass: HomeAssistant, subentry: ConfigSubentry, not
 @callback
 def async_report_unknown_mirror(hass: HomeAssistant, subentry: ConfigSubentry, wanted: str) -> None:
     """Say that this version of Strata does not know a mirror's kind of server."""
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        f"{UNKNOWN}_{subentry.subentry_id}",
-        is_fixable=False,
-        severity=ir.IssueSeverity.ERROR,
-        translation_key=UNKNOWN,
-        translation_placeholders={"mirror": subentry.title, "wanted": wanted},
-    )
+    async_report_unknown(hass, UNKNOWN, subentry, wanted=wanted, mirror=subentry.title)
