@@ -10,6 +10,7 @@ import random
 from zoneinfo import ZoneInfo
 
 from custom_components.strata.core.model import Slot
+from custom_components.strata.core.window import Window, find_windows
 
 MINUTE = timedelta(minutes=1)
 LENGTHS = (5, 15, 30, 60)
@@ -124,3 +125,22 @@ def loose(case: Case) -> list[tuple[list[int], float]]:
         for _, at in known:
             minutes[at] = None
     return found
+
+
+def found(case: Case, *, contiguous: bool) -> list[Window]:
+    """Ask the search what the case asks."""
+    return find_windows(
+        case.slots,
+        case.duration * MINUTE,
+        count=case.count,
+        contiguous=contiguous,
+        earliest=case.moment(case.earliest),
+        latest=case.moment(case.latest),
+        highest=case.highest,
+    )
+
+
+def minutes_of(case: Case, window: Window) -> list[int]:
+    """Return the minutes of a window, counted from the beginning of the case."""
+    spans = [((start - case.origin) // MINUTE, (end - case.origin) // MINUTE) for start, end in window.parts]
+    return [minute for start, end in spans for minute in range(start, end)]

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from custom_components.strata.core.model import Slot
 from custom_components.strata.core.window import Phase, Window, find_profile_windows, find_windows
 from scripts.benchmarks.figures import Figure, Options, percentile
-from tests.naive_windows import MINUTE, Case, cases, loose, stretches
+from tests.naive_windows import MINUTE, Case, cases, found, loose, minutes_of, stretches
 
 CASES = 10_000
 LIMIT_MS = 10.0
@@ -59,8 +59,8 @@ def _milliseconds(work: Callable[[], list[Window]]) -> float:
 
 
 def _alike(case: Case) -> bool:
-    one_stretch = [(_minutes(case, window)[0], window.value) for window in _found(case, contiguous=True)]
-    pieces = [(_minutes(case, window), window.value) for window in _found(case, contiguous=False)]
+    one_stretch = [(minutes_of(case, window)[0], window.value) for window in found(case, contiguous=True)]
+    pieces = [(minutes_of(case, window), window.value) for window in found(case, contiguous=False)]
     return _equal(one_stretch, stretches(case)) and _equal(pieces, loose(case))
 
 
@@ -69,20 +69,3 @@ def _equal(found: Sequence[tuple[object, float]], expected: Sequence[tuple[objec
         place == wanted and isclose(value, mean, abs_tol=1e-6)
         for (place, value), (wanted, mean) in zip(found, expected, strict=True)
     )
-
-
-def _found(case: Case, *, contiguous: bool) -> list[Window]:
-    return find_windows(
-        case.slots,
-        case.duration * MINUTE,
-        count=case.count,
-        contiguous=contiguous,
-        earliest=case.moment(case.earliest),
-        latest=case.moment(case.latest),
-        highest=case.highest,
-    )
-
-
-def _minutes(case: Case, window: Window) -> list[int]:
-    spans = [((start - case.origin) // MINUTE, (end - case.origin) // MINUTE) for start, end in window.parts]
-    return [minute for start, end in spans for minute in range(start, end)]

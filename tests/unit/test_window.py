@@ -10,7 +10,7 @@ import pytest
 
 from custom_components.strata.core.model import Slot
 from custom_components.strata.core.window import Phase, Window, find_profile_windows, find_windows
-from tests.naive_windows import MINUTE, Case, cases, loose, profile_stretches, stretches
+from tests.naive_windows import MINUTE, cases, found, loose, minutes_of, profile_stretches, stretches
 
 MIDNIGHT = datetime(2026, 11, 21, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -24,23 +24,6 @@ def slots(*values: float, length: timedelta = HOUR, start: datetime = MIDNIGHT) 
 
 def hours(window: Window) -> tuple[float, float]:
     return (window.start - MIDNIGHT) / HOUR, (window.end - MIDNIGHT) / HOUR
-
-
-def found(case: Case, *, contiguous: bool) -> list[Window]:
-    return find_windows(
-        case.slots,
-        case.duration * MINUTE,
-        count=case.count,
-        contiguous=contiguous,
-        earliest=case.moment(case.earliest),
-        latest=case.moment(case.latest),
-        highest=case.highest,
-    )
-
-
-def minutes_of(case: Case, window: Window) -> list[int]:
-    spans = [((start - case.origin) // MINUTE, (end - case.origin) // MINUTE) for start, end in window.parts]
-    return [minute for start, end in spans for minute in range(start, end)]
 
 
 def test_stretches_are_those_of_trying_every_minute() -> None:
