@@ -15,6 +15,8 @@ from ..store.rows import counted
 from ..store.tiers import FIVE_MINUTE, HOUR, HOURLY
 
 MOST_BY_DEFAULT: Final = 25
+STEP: Final = 300 * MICROS_PER_SECOND
+"""Five minutes: what is watched is judged in steps of these."""
 LOOKED_BACK: Final = 35
 """Days of history that a scan reads: 28 to compare with, and what it is about."""
 LOOKED_BACK_BY_HOURS: Final = 90
@@ -183,12 +185,11 @@ def _with_newest(
     reader: StoreReader, series: Series, found: Rollup, times: Ints, values: Floats, until: Micros
 ) -> tuple[Ints, Floats]:
     """Add the rows since the last bucket, as means over whole 5 minutes."""
-    step = 300 * MICROS_PER_SECOND
     begin = int(found.ends[-1])
-    if series.id is None or series.kind is not Kind.MEASUREMENT or until - begin > 2 * HOUR or until - begin < step:
+    if series.id is None or series.kind is not Kind.MEASUREMENT or until - begin > 2 * HOUR or until - begin < STEP:
         return times, values
     rows = counted(reader.raw(series.id, TimeRange(begin, until)))
-    edges = np.arange(begin, until + 1, step)
+    edges = np.arange(begin, until + 1, STEP)
     fresh = rollup(rows.times, rows.values, edges, kind=Kind.MEASUREMENT, carry=float(found.columns["last"][-1]))
     return np.concatenate((times, fresh.starts)), np.concatenate((values, fresh.mean))
 

@@ -16,7 +16,7 @@ from homeassistant.util.signal_type import SignalType
 from ..analysis.anomaly import broken
 from ..analysis.anomaly.state import State
 from ..analysis.base import Episode
-from ..analysis.watching import Target, choose
+from ..analysis.watching import STEP, Target, choose
 from ..const import DOMAIN, LOGGER
 from ..core.model import Micros, to_micros
 from ..dependencies import DependencyMissing, async_require
@@ -183,7 +183,9 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
             elif self._outside:
                 early = [self.watched[entity_id] for entity_id in self._outside if entity_id in self.watched]
                 self._outside.clear()
-                await self._look(early, now - now % (300 * 1_000_000), now, newest=True)
+                # What is judged is judged for good, so no row of it may still be waiting.
+                await self.worker.flush()
+                await self._look(early, now - now % STEP, now, newest=True)
         except StoreError as error:
             raise UpdateFailed(
                 translation_domain=DOMAIN,
@@ -227,6 +229,10 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
         for each in watched:
             self._points.put(each, self.options.method, now)
         await self._save(watched)
+        self._send(told)
+
+    @callback
+    def _send(self, told: list[Told]) -> None:
         for one in told:
             for listener in [*self._listeners_to_told]:
                 listener(one)
@@ -299,7 +305,4 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
         found = broken(self.options.quiet_hours, [(time, away)], timezone=self.worker.timezone)
         known = choose(self.worker.all_series(), {entity_id}, chosen=[entity_id])
         alerts = [Alert(known[0], episode, time) for episode in found if known]
-        told = self._teller.tell(alerts, time, self.worker.timezone)
-        for one in told:
-            for listener in [*self._listeners_to_told]:
-                listener(one)
+        self._send(self._teller.tell(alerts, time, self.worker.timezone))

@@ -9,7 +9,7 @@ from homeassistant.util import dt as dt_util
 
 from ..analysis.anomaly import detect
 from ..analysis.base import Episode
-from ..analysis.watching import History, Target
+from ..analysis.watching import STEP, History, Target
 from ..core.model import MICROS_PER_SECOND, Micros, to_micros
 from ..store.worker import StoreWorker
 from .entities import with_evidence
@@ -31,7 +31,7 @@ async def async_search(
         MethodUnavailableError: a library that the method needs is not installed.
     """
     until = to_micros(dt_util.utcnow())
-    until -= until % (300 * MICROS_PER_SECOND)
+    until -= until % STEP
     since = until - int(lookback.total_seconds()) * MICROS_PER_SECOND
     span = {"since": since, "until": until, "timezone": worker.timezone}
     results = []
