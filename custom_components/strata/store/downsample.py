@@ -11,7 +11,7 @@ from datetime import timedelta
 import json
 import time
 
-from ..core.model import Micros, TimeRange
+from ..core.model import Micros, TimeRange, from_micros
 from . import borders, buckets, operations, rows
 from .base import DownsampleReport, StoreError
 from .compact import compact
@@ -91,7 +91,7 @@ class Downsample(StoreJob):
         self._now = now
         self.dry_run = dry_run
         self._tally = _Tally()
-        self._waiting: set[int] = set()
+        self._staying: set[int] = set()
         self._portions = list(portions(self, self._source, limits(self, self._source, now, keeps)))
         self.total, self.done = len(self._portions), 0
         self._tally.seconds = time.perf_counter() - began
@@ -135,10 +135,14 @@ class Downsample(StoreJob):
             if key_series(key) in portion.series
         }
         if self.archived_only and source.name == RAW:
-            portion = self._released(portion, weights)
-            weights = {key: weight for key, weight in weights.items() if key_series(key) in portion.series}
-        refused = set() if self.dry_run else self._unproven(portion, tally)
-        gone = [key for key in weights if key_series(key) not in refused]
+            self._hold_unreleased(weights)
+        portion = self._without_staying(portion)
+        if not self.dry_run:
+            self._hold_unproven(portion, tally)
+            portion = self._without_staying(portion)
+        if not portion.series:
+            return
+        gone = [key for key in weights if key_series(key) in portion.series]
         tally.source_rows += sum(weights[key][0] for key in gone)
         tally.bytes_freed += sum(weights[key][1] for key in gone)
         tally.rows += self._coarser_rows(portion)
@@ -156,14 +160,17 @@ class Downsample(StoreJob):
             if source.name == RAW:
                 forget(self._connection, gone)
 
-    def _released(self, portion: Portion, chunks: Iterable[int]) -> Portion:
-        """Leave out the series of which an hour is in no file yet, from here on: rows go in the order they came.
+    def _without_staying(self, portion: Portion) -> Portion:
+        """Leave out the series that wait: from a day that has to stay on, all later days stay, too.
 
-        Late rows are still welcome to what stays.
+        Where a series' rows begin says what its answers are made of, so there is one such instant and no hole after it.
         """
+        return Portion(portion.when, portion.series - self._staying)
+
+    def _hold_unreleased(self, chunks: Iterable[int]) -> None:
+        """Let the series wait of which an hour is in no file yet; late rows are still welcome to what stays."""
         free = set(released(self._connection, chunks))
-        self._waiting |= {key_series(key) for key in chunks if key not in free}
-        return Portion(portion.when, portion.series - self._waiting)
+        self._staying |= {key_series(key) for key in chunks if key not in free}
 
     def _leave_raw(self, portion: Portion) -> None:
         """Keep what is known of each series where its raw rows now begin."""
@@ -194,23 +201,32 @@ class Downsample(StoreJob):
         found = buckets.read_all(self._connection, coarser, portion.when, portion.series)
         return sum(len(rolled) for rolled in found.values())
 
-    def _unproven(self, portion: Portion, tally: _Tally) -> set[int]:
-        """Return the series whose coarser rows do not account for the finer ones.
+    def _hold_unproven(self, portion: Portion, tally: _Tally) -> None:
+        """Let the series wait whose coarser rows do not account for the finer ones.
 
-        What does not agree is rolled up once more before it is refused.
+        What does not agree is rolled up once more before that.
         """
         wrong = self._disagreeing(portion)
-        if wrong and self._source.name == RAW:
+        if wrong:
+            self._roll_up_again(portion.when, wrong)
+            wrong = self._disagreeing(portion)
+        since = from_micros(portion.when.start).isoformat(timespec="minutes")
+        for number, reason in sorted(wrong.items()):
+            tally.problems.append(f"{self._name(number)}: {reason}; its {self._source.name} rows from {since} on stay")
+        self._staying |= wrong.keys()
+
+    def _roll_up_again(self, when: TimeRange, series: Iterable[int]) -> None:
+        if self._source.name == RAW:
+            # An hour of which rows are gone stays as it is: what is left of it does not tell what it was.
+            whole = borders.load_borders(self._connection, self._timezone, RAW)
             with transaction(self._connection):
                 self._connection.executemany(
                     "INSERT OR REPLACE INTO dirty VALUES (?, ?, ?)",
-                    [(number, portion.when.start, portion.when.end - 1) for number in wrong],
+                    [(each, max(when.start, whole[each]), when.end - 1) for each in series if whole[each] < when.end],
                 )
             self._settle()
-            wrong = self._disagreeing(portion)
-        for number, reason in sorted(wrong.items()):
-            tally.problems.append(f"{self._name(number)}: {reason}; its {self._source.name} rows stay")
-        return set(wrong)
+        elif self._source.name == HOURLY:
+            self._like_this(Settle).fill_days(series, when)
 
     def _name(self, number: int) -> str:
         series = self._series.get(number)

@@ -1,5 +1,7 @@
 """Late rows: which buckets they make stale, and rolling exactly those up again."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ..core.clock import day_edges, floor_day, floor_hour, hour_edges, next_day, next_hour
@@ -27,6 +29,19 @@ class Settle(StoreJob):
                     self._recompute(self._series[number], TimeRange(start, stop + 1))
                 self._connection.execute("DELETE FROM dirty WHERE series = ?", (number,))
         return len(stale)
+
+    def fill_days(self, series: Iterable[int], when: TimeRange) -> None:
+        """Make the days of some series that are missing though there are hours of them; others stay as they are."""
+        done = watermark(self._connection, DAILY)
+        if done is None:
+            return
+        days = TimeRange(
+            floor_day(self._timezone, when.start),
+            min(done, next_day(self._timezone, when.end - 1)),
+        )
+        with transaction(self._connection):
+            for number in series:
+                self._days_from(number, days, only_missing=True)
 
     def _recompute(self, series: Series, late: TimeRange) -> None:
         done = watermark(self._connection, HOURLY)

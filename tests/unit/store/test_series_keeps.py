@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from custom_components.strata.core.model import Flag, TimeRange, to_micros
+from custom_components.strata.core.model import Flag, Kind, TimeRange, to_micros
+from custom_components.strata.store import downsample
+from custom_components.strata.store.buckets import decode_buckets, encode_buckets
+from custom_components.strata.store.history import segments
+from custom_components.strata.store.keys import key_series
 from custom_components.strata.store.tiers import DEFAULT_LADDER
 from tests.naive_history import DAY, HOUR, MINUTE
 from tests.unit.store.compare import expected_rows, stored_buckets, stored_rows
@@ -58,6 +62,91 @@ def test_each_series_is_kept_as_long_as_it_says(begin: Begin, number: int, seed:
         for name, series in simulation.series.items():
             assert stored_rows(reader, series, ALL) == expected_rows(simulation.naive[name], kept[name]), name
     assert simulation.problems() == []
+
+
+@each_life
+@pytest.mark.parametrize("seed", [6, 7])
+def test_what_cannot_be_proven_stays_from_there_on(
+    begin: Begin, number: int, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Days after one that is refused stay, too: nothing of the series is left out, doubled or out of order."""
+    simulation = begin(number, seed)
+    refused, begins = simulation.series["power"].id, simulation.start + DAY
+    plain = downsample.rows_differ
+
+    def rows_differ(series, history, rolled, when, raw_from) -> str | None:
+        if series.id == refused and when.start <= begins < when.end:
+            return "its roll-up is not as it should be"
+        return plain(series, history, rolled, when, raw_from)
+
+    while simulation.clock < simulation.start + 3 * DAY:
+        simulation.live(12)
+        simulation.clock += HOUR
+    simulation.roll_up()
+    monkeypatch.setattr(downsample, "rows_differ", rows_differ)
+    for _ in range(2):
+        report = simulation.downsample("raw")
+        assert [problem.partition(":")[0] for problem in report.problems] == ["power"]
+        with simulation.store.reader() as reader:
+            rows = stored_rows(reader, simulation.series["power"], ALL)
+            oldest = rows[0][0]
+            assert rows == expected_rows(simulation.naive["power"], oldest)
+            assert begins - DAY <= oldest < begins + DAY
+            told_by = segments(reader, simulation.timezone, simulation.series["power"], ALL, "raw")
+        # Answers are made of all rows that stay, but those of a local hour that is not whole any more.
+        assert told_by[-1].tier == "raw"
+        assert told_by[-1].when.start < oldest + HOUR
+        assert simulation.problems() == []
+        late = begins + 3 * HOUR + 1
+        simulation.write([("power", late, 321.5, Flag.OK)])
+        simulation.clock += 2 * HOUR
+        simulation.roll_up()
+        assert simulation.problems() == []
+
+    monkeypatch.undo()
+    assert simulation.downsample("raw").problems == ()
+    with simulation.store.reader() as reader:
+        left = stored_rows(reader, simulation.series["power"], ALL)
+    assert left == expected_rows(simulation.naive["power"], simulation.limit(timedelta(hours=9)))
+    assert simulation.problems() == []
+
+
+def test_a_day_that_disagrees_keeps_its_hours_and_those_after_it(begin: Begin) -> None:
+    simulation = begin(0, 8)
+    while simulation.clock < simulation.start + 6 * DAY:
+        simulation.live(10)
+        simulation.clock += HOUR
+    simulation.roll_up()
+    power, bad = simulation.series["power"], simulation.start + int(1.5 * DAY)
+    _damage_day(simulation, bad)
+    for tier in ("raw", "five_minute"):
+        assert simulation.downsample(tier).problems == ()
+    report = simulation.downsample("hourly")
+    assert [problem.partition(":")[0] for problem in report.problems] == ["power"]
+    with simulation.store.reader() as reader:
+        hours = stored_buckets(reader, "hourly", power)
+        due = [bucket for bucket in simulation.expected("hourly", "power") if bucket.start >= hours[0].start]
+        assert [bucket.start for bucket in hours] == [bucket.start for bucket in due]
+        assert hours[0].start < bad
+        told_by = segments(reader, simulation.timezone, power, ALL, "hourly")
+        assert told_by[-1].when.start <= bad
+        others = stored_buckets(reader, "hourly", simulation.series["temperature"])
+        assert others[0].start > bad + DAY
+
+
+def _damage_day(simulation: Simulation, instant: int) -> None:
+    """Let one day of the power series say that it counted a row more; only the file can show that."""
+    connection, number = simulation.store._connection, simulation.series["power"].id
+    for key, blob in connection.execute("SELECT key, blob FROM daily_chunk").fetchall():
+        days = decode_buckets(blob, Kind.MEASUREMENT) if key_series(key) == number else []
+        for place in range(len(days)):
+            if days.starts[place] <= instant < days.ends[place]:
+                days.columns["n"][place] -= 1
+                connection.execute(
+                    "UPDATE daily_chunk SET blob = ? WHERE key = ?", (encode_buckets(days, simulation.timezone), key)
+                )
+                return
+    raise AssertionError("there is no such day")
 
 
 @each_life

@@ -631,10 +631,15 @@ class TestDownsample:
         monkeypatch.setattr("custom_components.strata.store.late.Settle._recompute", lambda self, series, late: None)
         done = store.downsample("raw")
         assert done.source_rows == 0
-        assert len(done.problems) == 4
-        assert len(store.downsample("raw").problems) == 4
-        assert "sensor.kettle" in done.problems[0]
+        assert len(done.problems) == 2
+        assert len(store.downsample("raw").problems) == 2
+        assert (
+            "sensor.kettle: 216 rows have no bucket; its raw rows from 2026-03-10T12:00+00:00 on stay" in done.problems
+        )
         assert len(read_raw(store, kettle)) == 9 * 24 * 9
+        monkeypatch.undo()
+        assert store.downsample("raw").problems == ()
+        assert len(read_raw(store, kettle)) == 7 * 24 * 9
 
     def test_hours_and_five_minutes_go_once_days_and_hours_are_proven(self, store, clock):
         kettle, _ = self.fill(store, clock, days=3)
@@ -651,14 +656,20 @@ class TestDownsample:
             assert len(reader.tier("five_minute", kettle.id, Kind.MEASUREMENT, TimeRange(0, NOON + DAY))) == 0
         assert days.columns["n"].sum() == 3 * 24 * 9
 
-    def test_hours_without_their_day_stay(self, store, clock):
-        self.fill(store, clock, days=3)
+    def test_days_that_went_missing_are_made_again_before_their_hours_go(self, store, clock):
+        kettle, _ = self.fill(store, clock, days=3)
         clock.now = NOON + 100 * DAY
         store.roll_up()
+        with store.reader() as reader:
+            before = reader.tier("daily", kettle.id, Kind.MEASUREMENT, ALL)
         store._connection.execute("DELETE FROM daily_chunk")
-        done = store.downsample("hourly")
-        assert done.source_rows == 0
-        assert "no coarser buckets" in done.problems[0]
+        assert store.downsample("hourly").problems == ()
+        with store.reader() as reader:
+            after = reader.tier("daily", kettle.id, Kind.MEASUREMENT, TimeRange(0, NOON + 3 * DAY))
+            assert len(reader.tier("hourly", kettle.id, Kind.MEASUREMENT, TimeRange(0, NOON + 3 * DAY))) == 0
+        assert len(after) == 4
+        for name, column in after.columns.items():
+            np.testing.assert_array_equal(column, before.columns[name][:4])
 
     def test_hours_that_disagree_with_their_day_stay(self, store, clock):
         self.fill(store, clock, days=3)
