@@ -542,6 +542,9 @@ async def test_history_reaches_back_into_the_archive_and_is_erased_from_it(
         return [row for part in told["series"][entity]["segments"] for row in part["rows"]]
 
     assert days(answer) == days(before)
+    # A month that is put back stands before months that are not.
+    await call(home, "restore", start="2026-08-01", end="2026-09-01", into="store")
+    assert days(await call(home, "query_history", entity_id="sensor.energy", **span)) == days(before)
     modes = await call(home, "query_history", entity_id="sensor.mode", **span)
     assert modes["tiers"] == ["daily", "archive"]
     assert all(row["state_seconds"] for row in days(modes)[1:])

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from homeassistant.exceptions import HomeAssistantError
 
+from ..archive import manifest
 from ..archive.errors import ArchiveError
 from ..archive.restore import Restorer
 from ..core.model import Kind, Micros, Series, SeriesKey, TimeRange
@@ -28,7 +29,7 @@ class Archived:
 
 
 async def from_archive(data: StrataData, series: Sequence[Series], when: TimeRange, finest: str) -> Archived:
-    """Return the archived days of some series; files are read only for what is older than the days kept here.
+    """Return the archived days of some series; files are read only for days that are not kept here.
 
     Raises:
         StoreError: the store cannot be read.
@@ -39,7 +40,7 @@ async def from_archive(data: StrataData, series: Sequence[Series], when: TimeRan
 
     def older(reader: StoreReader) -> list[TimeRange]:
         parts = [archived_part(reader, timezone, one, when, finest) for one in series]
-        return [part for part in parts if part is not None]
+        return [part for part in parts if part is not None and manifest.files(reader.connection, DAILY, part)]
 
     parts = await data.worker.read(older)
     if not parts:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..core.model import Flag, Kind, Micros, Series, TimeRange, from_micros
 from ..core.rollup import Rollup
 from . import borders
-from .answers import Answer, answers
+from .answers import Answer, answers, count_field
 from .base import RawRows
 from .keys import MAX_SERIES
 from .rows import VALUE_FLAGS
@@ -173,11 +173,10 @@ def _rows(
     reader: StoreReader, timezone: str, series: Series, when: TimeRange, finest: str, archive: ReadArchive | None
 ) -> Iterator[tuple[str, Micros, Answer]]:
     for segment in segments(reader, timezone, series, when, finest):
-        if segment.tier == DAILY and archive is not None:
-            oldest = _oldest_day(reader, series, segment.when)
-            for start, row in archive(series, TimeRange(segment.when.start, oldest)):
-                yield ARCHIVE, start, row
         begin = segment.when.start
+        if segment.tier == DAILY and archive is not None and (part := _not_whole(reader, series, segment.when)):
+            yield from _with_archived(reader, series, part, archive)
+            begin = part.end
         if segment.tier != RAW:
             begin = max(begin, _first(reader, segment.tier))
         while begin < segment.when.end:
@@ -188,13 +187,39 @@ def _rows(
 
 
 def archived_part(reader: StoreReader, timezone: str, series: Series, when: TimeRange, finest: str) -> TimeRange | None:
-    """Return the part of a span that is older than the days kept of a series; None where there is none."""
+    """Return the part of a span for which days of a series may be in the archive only; None where there is none."""
     for segment in segments(reader, timezone, series, when, finest):
         if segment.tier == DAILY:
-            begin = max(segment.when.start, _EPOCH)
-            oldest = _oldest_day(reader, series, segment.when)
-            return TimeRange(begin, oldest) if begin < oldest else None
+            return _not_whole(reader, series, segment.when)
     return None
+
+
+def _not_whole(reader: StoreReader, series: Series, when: TimeRange) -> TimeRange | None:
+    """Return the part of a span up to the last day that is not kept here; days that were put back may leave holes."""
+    days = reader.tier(DAILY, series.id or 0, series.kind, when)
+    whole = when.end
+    for start, end in zip(days.starts[::-1].tolist(), days.ends[::-1].tolist(), strict=True):
+        if end < whole:
+            break
+        whole = start
+    begin = max(when.start, _EPOCH)
+    return TimeRange(begin, whole) if begin < whole else None
+
+
+def _with_archived(
+    reader: StoreReader, series: Series, when: TimeRange, archive: ReadArchive
+) -> Iterator[tuple[str, Micros, Answer]]:
+    """Yield archived days and those kept here; of two of one day the one that knows more, as in the archive's files."""
+    here = dict(read_rows(reader, DAILY, series, when))
+    there = dict(archive(series, when))
+    for start in sorted(here.keys() | there.keys()):
+        kept = start not in there or (start in here and _knowledge(here[start]) >= _knowledge(there[start]))
+        yield (DAILY, start, here[start]) if kept else (ARCHIVE, start, there[start])
+
+
+def _knowledge(day: Answer) -> tuple[bool, float, float]:
+    samples, covered = (float(str(day[name])) for name in (count_field(DAILY), "covered_seconds"))
+    return samples > 0 or day["first_value"] is not None, covered, samples
 
 
 def _first(reader: StoreReader, tier: str) -> Micros:
@@ -202,11 +227,6 @@ def _first(reader: StoreReader, tier: str) -> Micros:
     span = _SPANS.get(tier, DAY)
     found = reader.connection.execute(f"SELECT MIN(key) >> 24 FROM {tier}_chunk").fetchone()[0]
     return 2**62 if found is None else int(found) * span
-
-
-def _oldest_day(reader: StoreReader, series: Series, when: TimeRange) -> Micros:
-    days = reader.tier(DAILY, series.id or 0, series.kind, when)
-    return int(days.starts[0]) if len(days) else when.end
 
 
 def read_rows(reader: StoreReader, tier: str, series: Series, when: TimeRange) -> Iterator[tuple[Micros, Answer]]:

@@ -1,13 +1,13 @@
 """Text buckets in words instead of a file's numbers, and buckets of two origins as one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 import sqlite3
 from typing import Any
 
 import numpy as np
 
 from ..core.model import Kind, Series, TimeRange
-from ..core.rollup import NO_STATE, Rollup, StateTime
+from ..core.rollup import NO_STATE, Column, Ints, Rollup, StateTime
 from . import buckets
 from .catalog import Dictionaries
 from .tiers import Tier
@@ -42,9 +42,10 @@ def recoded(rolled: Rollup, numbers: Mapping[int, int], names: tuple[str, ...]) 
 
 
 def merge_buckets(archived: Rollup, local: Rollup) -> Rollup:
-    """Return the buckets of both; of two with one start the one that knows more, by covered time, then by samples.
+    """Return the buckets of both; of two with one start the one that knows more.
 
-    A late row can make a day anew of which most is archived and gone here; what is archived is the better one then.
+    That is one made of values before one made of another's averages alone, then by covered time, then by samples. A
+    late row can make a day anew of which most is archived and gone here; what is archived is the better one then.
     """
     if archived.names or local.names:
         names = tuple(dict.fromkeys((*archived.names, *local.names)))
@@ -54,21 +55,23 @@ def merge_buckets(archived: Rollup, local: Rollup) -> Rollup:
             for each in (archived, local)
         )
     common, there, here = np.intersect1d(archived.starts, local.starts, return_indices=True)
-    better = np.zeros(len(common), bool)
-    for name in ("n", "covered"):
-        mine, other = local.columns[name][here], archived.columns[name][there]
-        better = np.where(mine == other, better, mine > other)
     # Where both know as much, what the store says now is the newer word.
-    equal = np.ones(len(common), bool)
-    for name in ("n", "covered"):
-        equal &= local.columns[name][here] == archived.columns[name][there]
-    better |= equal
+    better = np.ones(len(common), bool)
+    for mine, other in zip(reversed(_knowledge(local, here)), reversed(_knowledge(archived, there)), strict=True):
+        better = np.where(mine == other, better, mine > other)
     keep_archived = np.ones(len(archived), bool)
     keep_archived[there[better]] = False
     keep_local = np.ones(len(local), bool)
     keep_local[here[~better]] = False
     joined = buckets.concatenate([archived.select(keep_archived), local.select(keep_local)])
     return Rollup(joined.kind, joined.starts, joined.ends, joined.columns, joined.states, archived.names)
+
+
+def _knowledge(rolled: Rollup, at: Ints) -> Sequence[Column]:
+    """Return what says how much buckets know, what decides first first."""
+    first, n = rolled.columns["first"][at], rolled.columns["n"][at]
+    told = np.logical_or(n > 0, first != NO_STATE if rolled.kind is Kind.TEXT else np.isfinite(first))
+    return told.astype(np.int64), rolled.columns["covered"][at], n
 
 
 def put(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from custom_components.strata.core.model import Kind, Row, TimeRange
-from custom_components.strata.store.history import ARCHIVE, history, initial, resolution, segments
+from custom_components.strata.store.history import ARCHIVE, archived_part, history, initial, resolution, segments
 from custom_components.strata.store.tiers import DAILY, FIVE_MINUTE, HOURLY, RAW
 from tests.unit.store.view_home import ViewHome, berlin
 
@@ -97,7 +97,7 @@ def test_texts_gaps_and_what_held_before(home: ViewHome) -> None:
 
 def test_the_archive_tells_what_is_older_than_days(home: ViewHome) -> None:
     load = home.entity("sensor.load", unit="W")
-    home.put(load, (berlin(1), 5.0), (berlin(3), None))
+    home.put(load, (berlin(1), 5.0))
     home.refresh(berlin(4))
     asked: list[TimeRange] = []
 
@@ -109,5 +109,35 @@ def test_the_archive_tells_what_is_older_than_days(home: ViewHome) -> None:
     with home.store.reader() as reader:
         found = history(reader, TZ, [load], when, tier=DAILY, archive=archive)
     assert asked == [TimeRange(when.start, berlin(1))]
-    assert [tier for _, tier, _ in found.series[0].rows] == [ARCHIVE, DAILY, DAILY]
+    assert [tier for _, tier, _ in found.series[0].rows] == [ARCHIVE, DAILY, DAILY, DAILY]
     assert found.tiers == [DAILY, ARCHIVE]
+
+
+def test_the_archive_tells_what_is_missing_between_days(home: ViewHome) -> None:
+    """Days that were put back stand before days that are in the archive only."""
+    load = home.entity("sensor.load", unit="W")
+    home.put(load, (berlin(1), 5.0), (berlin(3), None), (berlin(6), 7.0))
+    home.refresh(berlin(8))
+
+    def day(average: float, samples: int, covered: float) -> dict[str, object]:
+        return {"avg_value": average, "total_samples": samples, "covered_seconds": covered, "first_value": average}
+
+    archived = {
+        berlin(1): day(9.0, 0, 86_400.0) | {"first_value": None},
+        berlin(2): day(1.0, 1, 86_400.0),
+        berlin(3): day(2.0, 1, 86_400.0),
+        berlin(4): day(3.0, 1, 100.0),
+    }
+    when = TimeRange(berlin(1), berlin(8))
+    with home.store.reader() as reader:
+        assert archived_part(reader, TZ, load, when, DAILY) == TimeRange(berlin(1), berlin(6))
+        found = history(reader, TZ, [load], when, tier=DAILY, archive=lambda *_: iter(archived.items()))
+    assert [(start, tier, row["avg_value"]) for start, tier, row in found.series[0].rows] == [
+        (berlin(1), DAILY, 5.0),
+        # The archive has a sample of this day, the store none; both know all of it.
+        (berlin(2), ARCHIVE, 1.0),
+        (berlin(3), ARCHIVE, 2.0),
+        (berlin(4), ARCHIVE, 3.0),
+        (berlin(6), DAILY, 7.0),
+        (berlin(7), DAILY, 7.0),
+    ]
