@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
-from .const import CONF_RETENTION
+from .const import CONF_RETENTION, SUBENTRY_ARCHIVE
 from .core.filter import EntityFacts, Selection
 from .core.model import Series
 from .core.policy import TIERS, Keeps as TierKeeps, Policies, Rule, SeriesFacts
@@ -56,6 +57,12 @@ def policies_of(options: Mapping[str, Any]) -> Policies:
         tuple(said.get(CONF_KINDS, ())),
         Selection(entities=frozenset(said.get(CONF_PINNED, ()))),
     )
+
+
+def expires_days(entry: ConfigEntry, options: Mapping[str, Any] | None = None) -> bool:
+    """Tell whether days go although nothing stands for them: where the user says so, and no archive is to have them."""
+    said = retention_of(entry.options if options is None else options)
+    return bool(said.get(CONF_EXPIRE_DAYS)) and not any(entry.get_subentries_of_type(SUBENTRY_ARCHIVE))
 
 
 def schedule_of(options: Mapping[str, Any]) -> Schedule:

@@ -9,11 +9,10 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
 from .core.model import Series, to_micros
-from .keeping import CONF_EXPIRE_DAYS, async_keeps, policies_of, retention_of
-from .runtime import ladder_of
+from .keeping import async_keeps, expires_days, policies_of
+from .runtime import StrataConfigEntry, ladder_of
 from .store.base import TierSize
 from .store.preview import Losses, Terms, losses
-from .store.worker import StoreWorker
 
 MOST_NAMED = 10
 
@@ -85,13 +84,12 @@ def said_bytes(size: float) -> str:
     return f"{size:.2f} GB"
 
 
-async def async_preview(
-    hass: HomeAssistant, worker: StoreWorker, before: Mapping[str, Any], after: Mapping[str, Any]
-) -> Preview:
-    """Return what options would delete that those in force would not."""
+async def async_preview(hass: HomeAssistant, entry: StrataConfigEntry, after: Mapping[str, Any]) -> Preview:
+    """Return what options would delete that those in force would not; the hub is loaded."""
+    worker = entry.runtime_data.worker
     series = {each.id: each for each in worker.all_series() if each.id is not None}
     now = to_micros(dt_util.utcnow())
-    old, new = [await _terms(hass, worker, options) for options in (before, after)]
+    old, new = [await _terms(hass, entry, options) for options in (entry.options, after)]
     found: Losses = await worker.read(lambda reader: losses(reader.connection, old, new, series, now))
     named: dict[str, dict[str, TierSize]] = {}
     for number, tiers in found.items():
@@ -109,7 +107,7 @@ def series_name(series: Series) -> str:
     return series.labels.get("entity_id") or (f"{series.key.measurement} ({tags})" if tags else series.key.measurement)
 
 
-async def _terms(hass: HomeAssistant, worker: StoreWorker, options: Mapping[str, Any]) -> Terms:
+async def _terms(hass: HomeAssistant, entry: StrataConfigEntry, options: Mapping[str, Any]) -> Terms:
     ladder = ladder_of(options)
-    keeps = await async_keeps(hass, worker.all_series(), policies_of(options), ladder)
-    return Terms(ladder, keeps, bool(retention_of(options).get(CONF_EXPIRE_DAYS)))
+    keeps = await async_keeps(hass, entry.runtime_data.worker.all_series(), policies_of(options), ladder)
+    return Terms(ladder, keeps, expires_days(entry, options))

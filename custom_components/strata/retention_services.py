@@ -61,6 +61,5 @@ async def _async_preview_retention(call: ServiceCall) -> ServiceResponse:
         ladder_of(options)
     except LadderError as error:
         raise refusal("keeps_contradict", finer=error.finer, coarser=error.coarser) from error
-    worker = entry.runtime_data.worker
-    await worker.flush()
-    return (await async_preview(call.hass, worker, entry.options, options)).as_json()
+    await entry.runtime_data.worker.flush()
+    return (await async_preview(call.hass, entry, options)).as_json()

@@ -9,7 +9,7 @@ from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN, LOGGER
 from .core.model import Kind, SeriesKey, to_micros
-from .keeping import CONF_EXPIRE_DAYS, async_keeps, policies_of, retention_of, schedule_of
+from .keeping import async_keeps, expires_days, policies_of, schedule_of
 from .runtime import StrataConfigEntry, supervise
 from .store.base import DownsampleReport
 from .store.downsample import OPERATIONS
@@ -107,7 +107,7 @@ def async_connect_retention(hass: HomeAssistant, entry: StrataConfigEntry) -> No
     hooks = data.retention.hooks
     hooks.schedule = lambda: schedule_of(entry.options)
     hooks.keeps = keeps
-    hooks.expire_days = lambda: bool(retention_of(entry.options).get(CONF_EXPIRE_DAYS))
+    hooks.expire_days = lambda: expires_days(entry)
     hooks.done, hooks.failed = watch.done, watch.failed
     hooks.changed = data.store.async_update_listeners
     data.tasks.append(

@@ -425,6 +425,54 @@ async def test_single_values_are_answered(home: HomeAssistant, start_hub: StartH
     ]
 
 
+async def _days(home: HomeAssistant) -> list[str]:
+    told = await call(home, "query_history", entity_id="sensor.power", start=START.isoformat(), end=NOW.isoformat())
+    return [row["start"] for part in told["series"][0]["segments"] for row in part["rows"]]
+
+
+EXPIRING = {"retention": {"expire_days": True, "pinned": ["sensor.mode"]}, **KEEP}
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_days_expire_only_where_no_archive_is_to_have_them(
+    home: HomeAssistant, start_hub: StartHub, usb: Path
+) -> None:
+    entry = await start_hub(local(usb), **EXPIRING)
+    before = await _days(home)
+    await entry.runtime_data.retention.downsample("hourly")
+    assert await _days(home) == before
+    await call(home, "archive")
+    await call(home, "restore", start="2026-08-01", end="2026-09-01", into="store")
+
+    home.config_entries.async_remove_subentry(entry, "usb")
+    await home.async_block_till_done()
+    put_back = [start for start in before if start < "2026-08-31T22"]
+    left = [start for start in await _days(home) if start >= "2026-08-31T22"]
+    await entry.runtime_data.retention.downsample("hourly")
+    # What was put back is wanted for 30 days, whatever else is said.
+    assert await _days(home) == [*put_back, *left]
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_days_expire_where_the_user_says_so(
+    home: HomeAssistant, start_hub: StartHub, usb: Path, freezer: FrozenDateTimeFactory
+) -> None:
+    plain = await start_hub(**KEEP)
+    await plain.runtime_data.retention.downsample("hourly")
+    before = await _days(home)
+    assert before[0] == START.isoformat()
+    home.config_entries.async_update_entry(plain, options=EXPIRING)
+    await home.async_block_till_done()
+    await plain.runtime_data.retention.downsample("hourly")
+    after = await _days(home)
+    oldest = datetime.fromisoformat(after[0])
+    # Chunks of 32 days go as a whole, so some days stay beyond the 40.
+    assert NOW - timedelta(days=40 + 32) < oldest <= NOW - timedelta(days=40)
+    assert after == [start for start in before if start >= after[0]]
+    pinned = await call(home, "query_history", entity_id="sensor.mode", start=START.isoformat(), end=NOW.isoformat())
+    assert pinned["series"][0]["segments"][0]["rows"][0]["start"] == START.isoformat()
+
+
 @pytest.mark.usefixtures("no_schedule")
 async def test_days_are_put_back_into_the_store(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
     entry = await start_hub(local(usb), **KEEP)

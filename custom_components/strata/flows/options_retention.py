@@ -62,8 +62,7 @@ class RetentionPage(OptionsPage):
     async def _save_or_warn(self) -> ConfigFlowResult:
         options = self.config_entry.options
         if self.config_entry.state is ConfigEntryState.LOADED:
-            worker = self.config_entry.runtime_data.worker
-            self._preview = await async_preview(self.hass, worker, options, {**options, **self._chosen})
+            self._preview = await async_preview(self.hass, self.config_entry, {**options, **self._chosen})
             if self._preview.rows:
                 return await self.async_step_retention_preview()
         return self.save((CONF_RETENTION, *self._chosen), self._chosen)

@@ -19,7 +19,7 @@ EXPIRE = "expire_daily"
 def expired(
     connection: sqlite3.Connection, ladder: Ladder, series: SeriesById, now: Micros, keeps: Keeps
 ) -> list[tuple[int, int, int]]:
-    """Return key, rows and bytes of the chunks of which every day is past its time."""
+    """Return key, rows and bytes of the chunks of which every day is past its time; what was put back stays."""
     tier = ladder[DAILY]
     limits: dict[int, Micros] = {}
     for number in series:
@@ -28,6 +28,7 @@ def expired(
             limits[number] = now - keep // timedelta(microseconds=1)
     if not limits:
         return []
+    held = connection.execute("SELECT start, stop FROM archive_hold WHERE until > ?", (now,)).fetchall()
     newest = max(limits.values()) // tier.span << 24
     return [
         (key, rows, size)
@@ -35,6 +36,9 @@ def expired(
             f"SELECT key, rows, length(blob) FROM {tier.table} WHERE key < ?", (newest,)
         )
         if (key_period(key) + 1) * tier.span <= limits.get(key_series(key), 0)
+        and not any(
+            start < (key_period(key) + 1) * tier.span and stop > key_period(key) * tier.span for start, stop in held
+        )
     ]
 
 
