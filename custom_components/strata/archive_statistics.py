@@ -44,14 +44,37 @@ class ImportReport:
     problems: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _First:
+    """The first row a statistic has, in its unit."""
+
+    start: Micros
+    state: float | None
+    sum: float | None
+
+    def sum_before(self, reading: float) -> float:
+        """Return the sum at an earlier reading of the meter; a meter that shows less by now has begun again."""
+        if self.sum is None:
+            return 0.0
+        if self.state is None:
+            return self.sum
+        return self.sum - (self.state - reading if self.state >= reading else self.state)
+
+
 @dataclass(slots=True)
 class _Place:
     """Where the days of one series go."""
 
     metadata: StatisticMetaData
     factor: Callable[[float], float]
-    until: Micros
+    first: _First | None = None
+    """None where it has no rows yet."""
     sum: float = 0.0
+
+    @property
+    def until(self) -> Micros:
+        """Up to where rows go."""
+        return _EVER.end if self.first is None else self.first.start
 
 
 class StatisticsImport:
@@ -70,9 +93,7 @@ class StatisticsImport:
         # A sum goes on from month to month, so it is reckoned from the beginning of the archive whatever the range is:
         # importing another range, or the same again, then fits.
         if self._own:
-            for series, rolled in self._meters(entities):
-                if (place := self._place(series, rolled.kind)) is not None:
-                    place.sum -= sum(growth for _, growth in self._growth(rolled, place))
+            self._join_sums(entities)
         for series, rolled in self._restorer.days(TimeRange(0, when.end), entities):
             place = self._place(series, rolled.kind) if rolled.kind in _KINDS else None
             if place is None:
@@ -82,6 +103,20 @@ class StatisticsImport:
                 self._add(place.metadata, rows)
         self.report.problems += self._restorer.report.problems
         return self.report
+
+    def _join_sums(self, entities: frozenset[str] | None) -> None:
+        """Let sums begin so that the last archived day ends where the recorder's first row begins."""
+        readings: dict[str, float] = {}
+        for series, rolled in self._meters(entities):
+            if (place := self._place(series, rolled.kind)) is None:
+                continue
+            for at, growth in self._growth(rolled, place):
+                place.sum -= growth
+                if math.isfinite(last := float(rolled.columns["last"][at])):
+                    readings[place.metadata["statistic_id"]] = place.factor(last)
+        for name, reading in readings.items():
+            if (place := self._places[name]) is not None and place.first is not None:
+                place.sum += place.first.sum_before(reading)
 
     def _meters(self, entities: frozenset[str] | None) -> Iterator[SeriesBuckets]:
         for series, rolled in self._restorer.days(_EVER, entities):
@@ -120,34 +155,38 @@ class StatisticsImport:
             unit_of_measurement=series.unit,
         )
         if not self._own:
-            return _Place(metadata, lambda value: value, _EVER.end)
+            return _Place(metadata, lambda value: value)
         known, first = self._known(name)
         if known is None:
-            return _Place(metadata, lambda value: value, _EVER.end)
+            return _Place(metadata, lambda value: value)
         unit = known["unit_of_measurement"]
         if known["has_sum"] != metadata["has_sum"] or not _converts(series.unit, unit):
             self.report.problems.append(f"{name}: its statistics are of another kind or unit")
             return None
-        return _Place(known, _conversion(series.unit, unit), _EVER.end if first is None else first)
+        return _Place(known, _conversion(series.unit, unit), first)
 
-    def _known(self, name: str) -> tuple[StatisticMetaData | None, Micros | None]:
-        """Return what the recorder knows of a statistic, and when its first row starts."""
+    def _known(self, name: str) -> tuple[StatisticMetaData | None, _First | None]:
+        """Return what the recorder knows of a statistic, and its first row."""
 
-        def look() -> tuple[StatisticMetaData | None, Micros | None]:
+        def look() -> tuple[StatisticMetaData | None, _First | None]:
             found = get_metadata(self._hass, statistic_ids={name})
             if name not in found:
                 return None, None
+            metadata = found[name][1]
+            # Otherwise figures come in the unit of the entity's state, which is not always that of its statistics.
+            kind, unit = metadata["unit_class"], metadata["unit_of_measurement"]
+            units = {kind: unit} if kind and unit else None
+            columns: set[Any] = {"state", "mean", "sum"}
             begin, span = datetime(1970, 1, 2, tzinfo=UTC), timedelta(days=32)
-            months = statistics_during_period(self._hass, begin, None, {name}, "month", None, {"state", "mean", "sum"})
+            months = statistics_during_period(self._hass, begin, None, {name}, "month", units, columns)
             if not months.get(name):
-                return found[name][1], None
+                return metadata, None
             begin = datetime.fromtimestamp(months[name][0]["start"], UTC)
-            hours = statistics_during_period(
-                self._hass, begin, begin + span, {name}, "hour", None, {"state", "mean", "sum"}
-            )
-            return found[name][1], int(hours[name][0]["start"] * MICROS_PER_SECOND)
+            hours = statistics_during_period(self._hass, begin, begin + span, {name}, "hour", units, columns)
+            row = hours[name][0]
+            return metadata, _First(int(row["start"] * MICROS_PER_SECOND), row.get("state"), row.get("sum"))
 
-        known: tuple[StatisticMetaData | None, Micros | None] = self._wait(
+        known: tuple[StatisticMetaData | None, _First | None] = self._wait(
             lambda: get_instance(self._hass).async_add_executor_job(look)
         )
         return known
@@ -175,9 +214,12 @@ class StatisticsImport:
             yield start, row
 
     def _growth(self, rolled: Rollup, place: _Place) -> Iterator[tuple[int, float]]:
-        """Yield the days that go to a place, and what the meter grew by on each."""
+        """Yield the days that go to a place, and what the meter grew by on each.
+
+        Of the day in which its first row starts the recorder tells the growth itself.
+        """
         for at, growth in enumerate(rolled.columns["increase"].tolist()):
-            if int(rolled.starts[at]) < place.until:
+            if int(rolled.ends[at]) <= place.until:
                 yield at, place.factor(growth)
 
     def _add(self, metadata: StatisticMetaData, rows: list[StatisticData]) -> None:

@@ -36,6 +36,8 @@ FIRST = "archives/2026/data_2026-08-01.parquet"
 KEEP = {"keep": {"raw": 2, "five_minute": 3, "hourly": 10, "daily": 40}}
 GROWTH = 0.25
 """kWh in every hour."""
+STATE = 120_200.0
+"""Wh of the meter after the first hour of the 21st day, as the recorder has it: 200 more than it should be."""
 
 
 def local(path: Path) -> ConfigSubentryDataWithId:
@@ -538,19 +540,29 @@ async def test_own_statistics_get_only_what_is_before_their_first_row_with_sums_
         "unit_class": "energy",
         "unit_of_measurement": "Wh",
     }
-    own = [{"start": first + timedelta(hours=hour), "sum": 50.0 + hour, "state": 1.0} for hour in range(3)]
+    own = [{"start": first + timedelta(hours=hour), "sum": 50.0 + hour, "state": STATE + hour} for hour in range(3)]
     async_import_statistics(home, metadata, own)
     async_import_statistics(home, {**metadata, "statistic_id": "sensor.power", "has_sum": True}, own)
+    # What a user sees is in another unit by now.
+    home.states.async_set("sensor.energy", "0.12", {"unit_of_measurement": "MWh", "device_class": "energy"})
     await start_hub(local(usb), **KEEP)
     await call(home, "archive")
     await home.async_add_executor_job(get_instance(home).block_till_done)
-    answer = await call(home, "restore", start="2026-08-01", end="2026-10-01", into="own_statistics")
-    assert answer["statistics"] == {"sensor.energy": 20}
+    answer = await call(home, "restore", start="2026-08-11", end="2026-10-01", into="own_statistics")
+    assert answer["statistics"] == {"sensor.energy": 10}
     assert any("sensor.power" in problem for problem in answer["problems"])
+    # What is older comes later, and is joined to what came first.
+    answer = await call(home, "restore", start="2026-08-01", end="2026-10-01", into="own_statistics")
+    assert answer["statistics"] == {"sensor.energy": 10}
     rows = await _statistics(home, "sensor.energy")
-    assert [row["sum"] for row in rows[-3:]] == [50.0, 51.0, 52.0], "what the recorder made stays"
-    assert rows[19]["sum"] == pytest.approx(0.0)
-    assert rows[18]["sum"] == pytest.approx(-24 * GROWTH * 1000)
+    assert len(rows) == 20 + 3
+    # In MWh: of 0.25 kWh in every hour.
+    assert [row["sum"] * 1e6 for row in rows[-3:]] == pytest.approx([50.0, 51.0, 52.0]), "what the recorder made stays"
+    day = 24 * GROWTH * 1000
+    assert [later["sum"] * 1e6 - row["sum"] * 1e6 for row, later in pairwise(rows[:20])] == pytest.approx([day] * 19)
+    # The 20th day ends with the reading of 18:00, 118.5 kWh; from there the meter grew to what the first row says.
+    assert rows[20]["sum"] * 1e6 - rows[19]["sum"] * 1e6 == pytest.approx(STATE - rows[19]["state"] * 1e6)
+    assert STATE - rows[19]["state"] * 1e6 == pytest.approx(1700.0)
     assert rows[19]["start"] < first.timestamp()
 
 
