@@ -49,8 +49,9 @@ class World:
         timezone: str = "Europe/Berlin",
         start: datetime | None = None,
         like: World | None = None,
+        names: Mapping[str, str] | None = None,
     ) -> None:
-        """Begin with nothing, or where another world has ended."""
+        """Begin with nothing, or where another world has ended; `names` are registry ids by entity id."""
         self.folder = path
         self.timezone = timezone
         self.start = to_micros(start or datetime(2026, 8, 30, tzinfo=ZoneInfo(timezone)))
@@ -62,7 +63,7 @@ class World:
         self.store.open()
         self.series = {
             name: self.store.series(
-                SeriesKey.of_entity("home_assistant_events", name),
+                SeriesKey.of_entity("home_assistant_events", (names or {}).get(f"sensor.{name}", name)),
                 kind=kind,
                 unit=unit,
                 labels={"entity_id": f"sensor.{name}"},

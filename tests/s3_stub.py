@@ -1,6 +1,7 @@
 """An S3 server that fails as it is told: it speaks just enough of the protocol for boto3.
 
-Answers and error codes are as AWS documents them for PutObject, HeadObject, GetObject, DeleteObject and HeadBucket.
+Answers and error codes are as AWS documents them for PutObject, HeadObject, GetObject, DeleteObject, HeadBucket and
+ListObjectsV2, which answers a thousand keys at a time.
 """
 
 from collections.abc import Callable
@@ -8,9 +9,11 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import threading
 from typing import Any, Self, override
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
+from xml.sax.saxutils import escape
 
 BUCKET = "home"
+_PAGE = 1000
 
 
 @dataclass
@@ -153,10 +156,27 @@ class _Handler(BaseHTTPRequestHandler):
         key = self._key()
         if self._refused(key):
             return
-        if key not in self.server_of.objects:
+        if not key:
+            self._list()
+        elif key not in self.server_of.objects:
             self._answer(404, body=b"<Error><Code>NoSuchKey</Code></Error>")
         else:
             self._answer(200, {"ETag": '"x"'}, self.server_of.objects[key].body)
+
+    def _list(self) -> None:
+        asked = parse_qs(urlsplit(self.path).query)
+        prefix, after = asked.get("prefix", [""])[0], asked.get("continuation-token", [""])[0]
+        found = sorted(key for key in self.server_of.objects if key.startswith(prefix) and key > after)
+        page, more = found[:_PAGE], len(found) > _PAGE
+        contents = "".join(
+            f"<Contents><Key>{escape(key)}</Key><Size>{len(self.server_of.objects[key].body)}</Size></Contents>"
+            for key in page
+        )
+        following = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if more else ""
+        body = (
+            f"<ListBucketResult><IsTruncated>{str(more).lower()}</IsTruncated>{following}{contents}</ListBucketResult>"
+        )
+        self._answer(200, {"Content-Type": "application/xml"}, body.encode())
 
     def do_DELETE(self) -> None:
         key = self._key()

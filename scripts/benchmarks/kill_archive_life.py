@@ -150,6 +150,10 @@ class FlakyTarget(Target):
         return self._do(lambda: self._target.stat(key))
 
     @override
+    def listing(self, folder: str) -> dict[str, int]:
+        return self._do(lambda: self._target.listing(folder))
+
+    @override
     def get(self, key: str, path: Path) -> None:
         self._do(lambda: self._target.get(key, path))
 

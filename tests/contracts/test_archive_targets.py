@@ -12,7 +12,7 @@ from custom_components.strata.archive.targets import TARGETS
 from custom_components.strata.archive.targets.base import Target
 from custom_components.strata.dependencies import FEATURES
 from tests.moto_s3 import empty_bucket
-from tests.s3_stub import BUCKET, Refusal, S3Stub
+from tests.s3_stub import BUCKET, Kept, Refusal, S3Stub
 
 KEY = "archives/2026/data_2026-01-01.parquet"
 SECRET = "never-to-be-seen"
@@ -118,7 +118,38 @@ def test_a_trial_leaves_nothing_behind(target: Target, tmp_path: Path) -> None:
     assert [*scratch.iterdir()] == []
 
 
+def test_what_is_kept_can_be_listed(target: Target, a_file: Path) -> None:
+    assert target.listing("archives") == {}
+    kept = {KEY, "archives/manifest.json", "archives/2025/data_2025-12-01.r2.parquet"}
+    for key in (*kept, "raw/2026/raw_2026-01-01.parquet"):
+        target.put(key, a_file, sha256_of(a_file))
+    assert target.listing("archives") == dict.fromkeys(kept, 200_000)
+    assert target.listing("raw") == {"raw/2026/raw_2026-01-01.parquet": 200_000}
+
+
+def test_a_long_list_comes_in_pages(s3: Callable[..., Target], stub: S3Stub) -> None:
+    for number in range(2_500):
+        stub.objects[f"strata/raw/2026/{number}"] = Kept(b"x", {})
+    assert len(s3().listing("raw")) == 2_500
+    assert [asked for asked in stub.requests if asked == ("GET", "")] == [("GET", "")] * 3
+
+
 # The folder
+
+
+def test_a_folder_that_goes_away_is_not_an_empty_one(
+    folder: Data, a_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = TARGETS["local"].of(folder)
+    target.prepare()
+    target.put(KEY, a_file, sha256_of(a_file))
+
+    def refuse(path: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(TargetError):
+        target.listing("archives")
 
 
 def test_a_folder_whose_disk_is_not_mounted_takes_nothing(folder: Data, a_file: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ Each arrow is done before the next begins, and what was done is in the manifest,
 is taken up by the next run: nothing is lost, nothing counted twice. All of it blocks: run it on a thread of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 import logging
@@ -16,7 +16,7 @@ from ..store import buckets
 from ..store.job import watermark
 from ..store.sqlite import SqliteStore
 from ..store.tiers import DAILY, RAW, Keeps
-from . import manifest
+from . import claim, manifest
 from .content import Content, Days, Events, Parts
 from .errors import ArchiveError, FileDamaged, TargetError
 from .manifest import ArchiveFile
@@ -51,6 +51,11 @@ class ArchiveReport:
     problems: list[str] = field(default_factory=list)
     failing: dict[str, TargetError] = field(default_factory=dict)
     """By target: what it did last instead of what it should."""
+
+    def fail(self, errors: Mapping[str, TargetError]) -> None:
+        """Take note of what targets do not do."""
+        self.failing |= errors
+        self.problems += [str(error) for error in errors.values()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +101,13 @@ class Archiver:
         """Archive the months that are past the time days are kept, and let their days go."""
         report, began = ArchiveReport(dry_run=dry_run), time.perf_counter()
         if self._vault.targets:
+            report.fail(claim.check(self._vault, self._names))
             until = self._access.write(lambda store: max(self._limits(store).values(), default=0))
             self._periods(self._days(), until, report, delete=True)
             if not dry_run:
                 self._complete(report)
                 self._expire(report)
+                report.fail(claim.publish(self._vault, self._names))
         report.seconds = time.perf_counter() - began
         return report
 
@@ -116,7 +123,10 @@ class Archiver:
         names = self._names
         try:
             self._names = names if only is None else (only,)
+            report.fail(claim.check(self._vault, self._names))
             self._periods(self._days(), self._now(), report, delete=False, inside=when)
+            if not dry_run:
+                report.fail(claim.publish(self._vault, self._names))
         finally:
             self._names = names
         report.seconds = time.perf_counter() - began
@@ -127,7 +137,10 @@ class Archiver:
         report, began = ArchiveReport(dry_run=dry_run), time.perf_counter()
         keep = self._access.write(self._shortest_raw)
         if keep is not None and self._vault.targets:
+            report.fail(claim.check(self._vault, self._names))
             self._periods(self._events(), self._now() - _micros(keep), report, delete=True)
+            if not dry_run:
+                report.fail(claim.publish(self._vault, self._names))
         report.seconds = time.perf_counter() - began
         return report
 
@@ -254,7 +267,7 @@ class Archiver:
         """
         for file in known:
             try:
-                return file, content.load(self._vault.fetch(file))
+                return file, content.load(self._vault.fetch(file), self._vault.aliases())
             except FileDamaged:
                 if file.digest == digest and not any(each.settled for each in known):
                     return None

@@ -9,8 +9,9 @@ import sqlite3
 from typing import Any, ClassVar, override
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..core.clock import DAY, day_range, local_date
+from ..core.clock import DAY, day_range, floor_day, local_date
 from ..core.model import Kind, Micros, Series, SeriesKey, TimeRange, from_micros
 from ..core.rollup import Rollup
 from ..store import buckets, rows
@@ -20,6 +21,7 @@ from ..store.reader import StoreReader
 from ..store.release import release
 from ..store.tiers import Tier
 from ..store.words import codes_in, in_words, merge_buckets
+from .aliases import NO_ALIASES, Aliases
 from .parquet import DAILY, RAW, Written, read, read_raw, same_buckets, same_rows, write, write_raw
 from .tables import RawColumns
 
@@ -54,8 +56,25 @@ class Content[V](ABC):
         """Write a file and prove it."""
 
     @abstractmethod
-    def load(self, path: Path) -> Parts[V]:
-        """Read a whole file."""
+    def parts(self, path: Path) -> Iterator[tuple[Series, Kind, V]]:
+        """Yield the series of a file as it calls them."""
+
+    @abstractmethod
+    def starts(self, path: Path) -> Iterator[tuple[Series, NDArray[np.int64]]]:
+        """Yield the series of a file, each with when its rows begin."""
+
+    def is_of_clock(self, starts: NDArray[np.int64]) -> bool:
+        """Tell whether rows begin where they would by the home's clock."""
+        return bool(len(starts))
+
+    def load(self, path: Path, called: Aliases = NO_ALIASES) -> Parts[V]:
+        """Read a whole file, its series under the names that they have here; two that are one here are merged."""
+        found: Parts[V] = {}
+        for one, kind, content in self.parts(path):
+            series = called.of(one)
+            known = found.get((series.key, kind))
+            found[series.key, kind] = (series, content if known is None else self.merged(known[1], content))
+        return found
 
     @abstractmethod
     def merged(self, archived: V, local: V) -> V:
@@ -164,8 +183,16 @@ class Days(Content[Rollup]):
         return write(path, parts.values(), timezone=self.timezone, compression=compression)
 
     @override
-    def load(self, path: Path) -> Parts[Rollup]:
-        return {(series.key, rolled.kind): (series, rolled) for series, rolled in read(path)}
+    def parts(self, path: Path) -> Iterator[tuple[Series, Kind, Rollup]]:
+        return ((series, rolled.kind, rolled) for series, rolled in read(path))
+
+    @override
+    def starts(self, path: Path) -> Iterator[tuple[Series, NDArray[np.int64]]]:
+        return ((series, rolled.starts) for series, rolled in read(path))
+
+    @override
+    def is_of_clock(self, starts: NDArray[np.int64]) -> bool:
+        return all(floor_day(self.timezone, start) == start for start in starts.tolist())
 
     @override
     def same(self, one: Rollup, other: Rollup) -> bool:
@@ -219,8 +246,12 @@ class Events(Content[RawColumns]):
         return write_raw(path, parts.values(), timezone=self.timezone, compression=compression)
 
     @override
-    def load(self, path: Path) -> Parts[RawColumns]:
-        return {(series.key, series.kind): (series, each) for series, each in read_raw(path)}
+    def parts(self, path: Path) -> Iterator[tuple[Series, Kind, RawColumns]]:
+        return ((series, series.kind, each) for series, each in read_raw(path))
+
+    @override
+    def starts(self, path: Path) -> Iterator[tuple[Series, NDArray[np.int64]]]:
+        return ((series, each[0]) for series, each in read_raw(path))
 
     @override
     def same(self, one: RawColumns, other: RawColumns) -> bool:
@@ -228,16 +259,21 @@ class Events(Content[RawColumns]):
 
     @override
     def merged(self, archived: RawColumns, local: RawColumns) -> RawColumns:
-        times = np.concatenate((archived[0], local[0]))
-        order = np.argsort(times, kind="stable")
-        newest = order[np.append(np.diff(times[order]) > 0, [True])]
-        texts = [*archived[2], *local[2]]
-        return (
-            times[newest],
-            np.concatenate((archived[1], local[1]))[newest],
-            [texts[at] for at in newest.tolist()],
-            np.concatenate((archived[3], local[3]))[newest],
-        )
+        return merge_rows(archived, local)
+
+
+def merge_rows(archived: RawColumns, local: RawColumns) -> RawColumns:
+    """Return the rows of both; of two at one instant the local one."""
+    times = np.concatenate((archived[0], local[0]))
+    order = np.argsort(times, kind="stable")
+    newest = order[np.append(np.diff(times[order]) > 0, [True])]
+    texts = [*archived[2], *local[2]]
+    return (
+        times[newest],
+        np.concatenate((archived[1], local[1]))[newest],
+        [texts[at] for at in newest.tolist()],
+        np.concatenate((archived[3], local[3]))[newest],
+    )
 
 
 def _add(digest: Any, name: str, columns: Iterable[Any]) -> None:

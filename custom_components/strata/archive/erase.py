@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.model import SeriesKey
-from . import manifest
+from . import aliases, claim, manifest
 from .archiver import Archiver, ArchiveReport
 from .content import Content, Parts
 from .errors import ArchiveError
@@ -34,7 +34,8 @@ class Eraser(Archiver):
 
         A new revision is proven at every target before an older one is deleted, so nothing of others is lost.
         """
-        done = ArchiveErasure()
+        done, report = ArchiveErasure(), ArchiveReport()
+        report.fail(claim.check(self._vault, self._names))
         periods: dict[tuple[str, str], list[ArchiveFile]] = {}
         for file in self._access.read(lambda reader: manifest.all_files(reader.connection)):
             periods.setdefault((file.content, file.period), []).append(file)
@@ -45,6 +46,11 @@ class Eraser(Archiver):
                 self._period_without(kind, period, files, frozenset(keys), done, dry_run=dry_run)
             except ArchiveError as error:
                 done.problems.append(f"{period}: {error}")
+        if not dry_run:
+            if not done.problems:
+                self._access.write(lambda store: store.transact(lambda connection: aliases.forget(connection, keys)))
+            report.fail(claim.publish(self._vault, self._names))
+        done.problems += [problem for problem in report.problems if problem not in done.problems]
         self._vault.clear()
         return done
 
@@ -62,7 +68,7 @@ class Eraser(Archiver):
         telling: list[ArchiveFile] = []
         kept: Parts[V] = {}
         for place, file in enumerate(known):
-            found = content.load(self._vault.fetch(file))
+            found = content.load(self._vault.fetch(file), self._vault.aliases())
             if not place:
                 kept = {name: part for name, part in found.items() if name[0] not in keys}
             if any(key in keys for key, _ in found):

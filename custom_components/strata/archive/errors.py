@@ -29,6 +29,7 @@ class Problem(StrEnum):
     NO_SPACE = "no_space"
     REFUSED = "refused"
     DAMAGED = "damaged"
+    OCCUPIED = "occupied"
 
 
 class TargetError(ArchiveError):

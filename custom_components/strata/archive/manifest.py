@@ -12,6 +12,8 @@ from .parquet import DAILY
 
 ANNOUNCED, PENDING, VERIFIED, DAMAGED = "announced", "pending", "verified", "damaged"
 """States of a copy: to be sent, perhaps sent in part, proven, found to be gone or something else."""
+TAKEN_UP = "taken up"
+"""Stands where the digest of local rows would, in files that another store has made."""
 _ONCE_PROVEN = f"SELECT file FROM archive_copy WHERE state IN ('{VERIFIED}', '{DAMAGED}')"
 
 _COLUMNS = "id, content, period, revision, key, start, stop, rows, bytes, sha256, digest, created, settled"
@@ -137,6 +139,43 @@ def files(connection: sqlite3.Connection, content: str, when: TimeRange | None =
 def all_files(connection: sqlite3.Connection) -> list[ArchiveFile]:
     """Return every revision that was announced, oldest first."""
     return [ArchiveFile(*row) for row in connection.execute(f"SELECT {_COLUMNS} FROM archive_file ORDER BY id")]
+
+
+def held_by(connection: sqlite3.Connection, target: str, *states: str) -> list[ArchiveFile]:
+    """Return the files of which a target has a copy in one of some states, by key."""
+    marks = ", ".join("?" * len(states))
+    return [
+        ArchiveFile(*row)
+        for row in connection.execute(
+            f"SELECT {_COLUMNS} FROM archive_file JOIN archive_copy ON file = id"
+            f" WHERE target = ? AND state IN ({marks}) ORDER BY key",
+            (target, *states),
+        )
+    ]
+
+
+def take_up(connection: sqlite3.Connection, file: ArchiveFile, target: str, now: Micros) -> bool:
+    """Write down a file that was found at a target and read to its end; return False where another is known instead.
+
+    It stands for no local rows: what the store has of its period is merged into it by a revision.
+    """
+    found = connection.execute(
+        f"SELECT {_COLUMNS} FROM archive_file WHERE content = ? AND period = ? AND revision = ?",
+        (file.content, file.period, file.revision),
+    ).fetchone()
+    number = None
+    if found is not None:
+        known = ArchiveFile(*found)
+        if known.sha256 == file.sha256:
+            number = known.id
+        elif was_proven(connection, known.id):
+            return False
+        else:
+            withdraw(connection, known.id)
+    if number is None:
+        number = announce(connection, replace(file, digest=TAKEN_UP, settled=TAKEN_UP), ()).id
+    mark(connection, number, target, VERIFIED, now)
+    return True
 
 
 def copies(connection: sqlite3.Connection, file: int) -> list[Copy]:

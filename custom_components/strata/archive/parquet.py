@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.model import Kind, Series, TimeRange
+from ..core.model import Kind, Series, SeriesKey, TimeRange
 from ..core.rollup import NO_STATE, Rollup
 from .columns import BUCKET_COLUMNS, METADATA_KEY, RAW_COLUMNS, SCHEMA_VERSION, SORTED_BY, ColumnType, columns_of
 from .errors import ArchiveError, FileDamaged, FileTooNew
@@ -157,6 +157,21 @@ def describe(path: Path | str) -> Description:
     with _opened(Path(path)) as file:
         said = _description(file)
         return Description(said["schema"], said["tier"], said["timezone"], file.metadata.num_rows)
+
+
+def keys_of(path: Path | str) -> list[tuple[SeriesKey, Kind]]:
+    """Return which series a file holds, without reading what they say.
+
+    Raises:
+        FileTooNew, FileDamaged: it is not a file of ours that can be read.
+    """
+    with _opened(Path(path)) as file:
+        _description(file)
+        found: dict[tuple[SeriesKey, Kind], None] = {}
+        for batch in file.iter_batches(_ROWS_AT_ONCE, columns=["measurement", "identity", "field", "kind"]):
+            rows = dict.fromkeys(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+            found |= {(SeriesKey(*row[:3]), Kind(row[3])): None for row in rows}
+    return [*found]
 
 
 def sha256_of(path: Path | str) -> str:

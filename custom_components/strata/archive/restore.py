@@ -6,13 +6,16 @@ What is missing or damaged is named, and the rest still comes.
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ..core.model import Kind, Micros, Series, TimeRange
+from ..core.model import Kind, Micros, Series, SeriesKey, TimeRange
 from ..core.rollup import Rollup
 from ..store.sqlite import SqliteStore
 from ..store.tiers import DAILY
+from ..store.words import merge_buckets
 from . import manifest
+from .aliases import Aliases
+from .content import merge_rows
 from .errors import ArchiveError
-from .parquet import RAW, read, read_raw
+from .parquet import RAW, keys_of, read, read_raw
 from .tables import SeriesBuckets, SeriesRows
 from .vault import Vault
 
@@ -40,13 +43,24 @@ class Restorer:
 
         What goes wrong is in `report.problems`, with the name of the file.
         """
-        for path in self._paths(DAILY, when):
-            yield from self._guarded(path[0], read(path[1], when=when, entities=entities))
+        called = self._vault.aliases()
+        for key, path in self._paths(DAILY, when):
+            parts = self._guarded(key, read(path, when=when, entities=entities))
+            yield from called.told(parts, self._twofold(called, path), _kind_of_days, merge_buckets)
 
     def events(self, when: TimeRange, entities: Container[str] | None = None) -> Iterator[SeriesRows]:
         """Yield archived single rows in `when`, day by day, series by series."""
-        for path in self._paths(RAW, when):
-            yield from self._guarded(path[0], read_raw(path[1], when=when, entities=entities))
+        called = self._vault.aliases()
+        for key, path in self._paths(RAW, when):
+            parts = self._guarded(key, read_raw(path, when=when, entities=entities))
+            yield from called.told(parts, self._twofold(called, path), _kind_of_rows, merge_rows)
+
+    def _twofold(self, called: Aliases, path: str) -> frozenset[tuple[SeriesKey, Kind]]:
+        """Return which series of a file are one here, where any may be."""
+        try:
+            return called.twofold(keys_of(path)) if called.keys else frozenset()
+        except ArchiveError:
+            return frozenset()  # Reading the file says what is wrong with it.
 
     def _paths(self, content: str, when: TimeRange) -> Iterator[tuple[str, str]]:
         for file in self._vault.files(content, when):
@@ -66,6 +80,14 @@ class Restorer:
                 yield part
         except ArchiveError as error:
             self.report.problems.append(f"{key}: {error}")
+
+
+def _kind_of_days(part: SeriesBuckets) -> Kind:
+    return part[1].kind
+
+
+def _kind_of_rows(part: SeriesRows) -> Kind:
+    return part[0].kind
 
 
 def put_back(

@@ -7,11 +7,13 @@ import sqlite3
 import uuid
 
 from ..core.model import Micros, TimeRange
-from . import manifest, points
+from . import aliases, manifest, points
 from .access import StoreAccess
+from .aliases import Aliases
 from .errors import ArchiveError, FileDamaged, Problem, TargetError
 from .manifest import ANNOUNCED, DAMAGED, PENDING, VERIFIED, ArchiveFile, Copy
 from .parquet import sha256_of
+from .published import Published
 from .targets.base import Target
 
 
@@ -25,11 +27,19 @@ class Vault:
         self.access = access
         self.targets = targets
         self.scratch = scratch
+        self.refused: dict[str, TargetError] = {}
+        """By target: why nothing may be written there, as far as was looked."""
+        self.published: dict[str, Published | None] = {}
+        """By target: the manifest's copy as it was last seen there."""
         self._now = now
 
     def files(self, content: str, when: TimeRange | None = None) -> list[ArchiveFile]:
         """Return the newest proven file of each period that touches `when`, oldest first."""
         return self.access.read(lambda reader: manifest.files(reader.connection, content, when))
+
+    def aliases(self) -> Aliases:
+        """Return what series of files that another store has made are called here."""
+        return self.access.read(lambda reader: aliases.load(reader.connection))
 
     def close(self) -> None:
         """Empty the scratch folder and let go of connections."""
@@ -43,6 +53,7 @@ class Vault:
         Raises:
             ArchiveError: it is not proven.
         """
+        self._may_write(name)
         target = self.targets[name]
         known = {copy.target: copy.state for copy in self._copies(file)}
         if known.get(name, ANNOUNCED) == ANNOUNCED:
@@ -105,14 +116,21 @@ class Vault:
         Raises:
             ArchiveError: a target refuses; the entry stays.
         """
+        copies = self._copies(file)
+        for copy in copies:
+            self._may_write(copy.target)
         away = []
-        for copy in self._copies(file):
+        for copy in copies:
             if copy.target in self.targets:
                 self.targets[copy.target].delete(file.key)
             else:
                 away.append(copy.target)
         self._note(lambda connection: manifest.withdraw(connection, file.id))
         return away
+
+    def _may_write(self, name: str) -> None:
+        if name in self.refused:
+            raise self.refused[name]
 
     def clear(self) -> None:
         """Empty the scratch folder."""

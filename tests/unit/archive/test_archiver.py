@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from datetime import timedelta
+import json
 from pathlib import Path
 
 import pytest
@@ -191,13 +192,37 @@ def test_a_day_made_anew_from_little_does_not_replace_the_whole_one(world: World
     assert world.everything() == before
 
 
-def test_what_another_store_left_at_a_target_is_not_touched(world: World) -> None:
+def test_what_another_store_left_at_a_target_is_not_touched_and_nothing_is_put_beside_it(world: World) -> None:
+    before = world.local()
     path = world.folder / "usb" / FIRST
     path.parent.mkdir(parents=True)
     path.write_bytes(b"someone else's")
-    world.archive()
+    report = world.archive()
     assert path.read_bytes() == b"someone else's"
-    assert "archives/2026/data_2026-08-01.r2.parquet" in keys(world)
+    assert keys(world) == [FIRST]
+    assert world.local() == before, "nothing goes while it cannot be archived"
+    assert report.failing["usb"].problem is Problem.OCCUPIED
+    assert "does not know: 1 months" in report.problems[0]
+
+
+def test_the_manifest_is_beside_the_files(world: World) -> None:
+    world.archive()
+    said = json.loads((world.folder / "usb" / "archives" / "manifest.json").read_text())
+    assert {each["key"]: each["sha256"] for each in said["files"]} == {
+        key: sha256_of(world.folder / "usb" / key) for key in (FIRST, SECOND)
+    }
+    assert said["timezone"] == "Europe/Berlin"
+    assert len(said["installation"]) == 32
+    # Nothing new, nothing written; a run that only looks writes nothing either.
+    before = (world.folder / "usb" / "archives" / "manifest.json").stat().st_mtime_ns
+    world.archive()
+    assert (world.folder / "usb" / "archives" / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_an_empty_place_is_claimed_by_the_first_file_and_not_before(world: World) -> None:
+    world.archiver().archive(TimeRange(world.clock - DAY, world.clock))
+    world.archiver().run(dry_run=True)
+    assert [path.name for path in (world.folder / "usb").rglob("*") if path.is_file()] == [".strata-archive"]
 
 
 def test_rows_that_came_while_a_file_was_on_its_way_stay(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,14 @@ class Target(ABC):
         """
 
     @abstractmethod
+    def listing(self, folder: str) -> dict[str, int]:
+        """Return the keys of all that is kept in a folder and below it, each with its bytes.
+
+        Raises:
+            TargetError: that cannot be told; a list that ends early is never given for the whole.
+        """
+
+    @abstractmethod
     def get(self, key: str, path: Path) -> None:
         """Bring a file here.
 

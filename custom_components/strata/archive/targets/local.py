@@ -71,6 +71,22 @@ class LocalTarget(Target):
             return Stored(place.stat().st_size, sha256_of(place)) if place.exists() else None
 
     @override
+    def listing(self, folder: str) -> dict[str, int]:
+        place = self._place(folder)
+
+        def refuse(error: OSError) -> None:
+            raise error
+
+        found: dict[str, int] = {}
+        with _in_target_words(folder):
+            if not place.is_dir():
+                return found
+            for parent, _, names in place.walk(on_error=refuse):
+                paths = [parent / name for name in names if not name.startswith(".")]
+                found |= {path.relative_to(self._folder).as_posix(): path.stat().st_size for path in paths}
+        return found
+
+    @override
     def get(self, key: str, path: Path) -> None:
         with _in_target_words(key):
             shutil.copyfile(self._place(key), path)

@@ -178,6 +178,14 @@ class S3Target(Target):
         )
 
     @override
+    def listing(self, folder: str) -> dict[str, int]:
+        prefix = self._name(f"{folder}/")
+        skip = len(prefix) - len(folder) - 1
+        with _in_target_words(self._bucket):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket.name, Prefix=prefix)
+            return {each["Key"][skip:]: int(each["Size"]) for page in pages for each in page.get("Contents", ())}
+
+    @override
     def get(self, key: str, path: Path) -> None:
         with _in_target_words(self._bucket), path.open("wb") as file:
             body = self._client.get_object(Bucket=self._bucket.name, Key=self._name(key))["Body"]

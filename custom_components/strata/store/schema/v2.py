@@ -73,6 +73,11 @@ _ARCHIVE = (
         PRIMARY KEY (file, target)) WITHOUT ROWID""",
     # Raw chunks that are in a proven file as they are, and so may go: their keys and the hashes of their blobs.
     "CREATE TABLE archive_released (key INTEGER PRIMARY KEY, hash BLOB NOT NULL)",
+    # Series of files that another store has made, and what they are called here: known_as NULL while the entity is not
+    # there, entity_id NULL where the series is of none.
+    """CREATE TABLE archive_alias (
+        measurement TEXT NOT NULL, identity TEXT NOT NULL, field TEXT NOT NULL, entity_id TEXT, known_as TEXT,
+        called TEXT NOT NULL, PRIMARY KEY (measurement, identity, field)) WITHOUT ROWID""",
     "CREATE TABLE archive_hold (start INTEGER NOT NULL, stop INTEGER NOT NULL, until INTEGER NOT NULL)",
 )
 
