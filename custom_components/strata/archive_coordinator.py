@@ -8,11 +8,11 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .archive import manifest
-from .archive.errors import TargetError
+from .archive.errors import Problem, TargetError
 from .archive.manifest import Figures
 from .archive.targets import TARGETS
 from .archive.targets.base import Target
-from .archive_issues import async_clear_archive_issues, async_report_failing
+from .archive_issues import async_clear_archive_issues, async_report_failing, async_report_occupied
 from .const import CONF_TARGET, DOMAIN, LOGGER
 from .runtime import StrataConfigEntry
 from .store.base import StoreError
@@ -68,7 +68,9 @@ class ArchiveCoordinator(DataUpdateCoordinator[Figures]):
             if self.failure is None:
                 LOGGER.warning("The archive %s fails, and nothing is deleted meanwhile: %s", self.title, error)
             self.failure = str(error)
-            async_report_failing(self.hass, self.config_entry.entry_id, self.subentry, self.failure)
+            occupied = isinstance(error, TargetError) and error.problem is Problem.OCCUPIED
+            report = async_report_occupied if occupied else async_report_failing
+            report(self.hass, self.config_entry.entry_id, self.subentry, self.failure)
 
     @override
     async def _async_update_data(self) -> Figures:

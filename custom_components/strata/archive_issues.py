@@ -8,6 +8,7 @@ from .const import DOMAIN, SUBENTRY_ARCHIVE
 from .issues import async_report_unknown
 
 FAILING = "archive_failing"
+OCCUPIED = "archive_occupied"
 UNKNOWN = "archive_unknown"
 PROBLEMS = "archive_problems"
 _PROBLEMS_SHOWN = 3
@@ -16,13 +17,25 @@ _PROBLEMS_SHOWN = 3
 @callback
 def async_report_failing(hass: HomeAssistant, entry_id: str, subentry: ConfigSubentry, reason: str) -> None:
     """Say that a target does not take files; the fix leads into its reconfiguration."""
+    _report(hass, FAILING, entry_id, subentry, reason)
+
+
+@callback
+def async_report_occupied(hass: HomeAssistant, entry_id: str, subentry: ConfigSubentry, reason: str) -> None:
+    """Say that a target holds an archive of another store; the fix takes it up."""
+    _report(hass, OCCUPIED, entry_id, subentry, reason)
+
+
+def _report(hass: HomeAssistant, issue: str, entry_id: str, subentry: ConfigSubentry, reason: str) -> None:
+    for other in {FAILING, OCCUPIED} - {issue}:
+        ir.async_delete_issue(hass, DOMAIN, f"{other}_{subentry.subentry_id}")
     ir.async_create_issue(
         hass,
         DOMAIN,
-        f"{FAILING}_{subentry.subentry_id}",
+        f"{issue}_{subentry.subentry_id}",
         is_fixable=True,
         severity=ir.IssueSeverity.ERROR,
-        translation_key=FAILING,
+        translation_key=issue,
         translation_placeholders={"archive": subentry.title, "reason": reason},
         data={
             "entry_id": entry_id,
@@ -61,5 +74,5 @@ def async_report_problems(hass: HomeAssistant, problems: list[str]) -> None:
 @callback
 def async_clear_archive_issues(hass: HomeAssistant, subentry_id: str) -> None:
     """Take back what was said about a target."""
-    for issue in (FAILING, UNKNOWN):
+    for issue in (FAILING, OCCUPIED, UNKNOWN):
         ir.async_delete_issue(hass, DOMAIN, f"{issue}_{subentry_id}")

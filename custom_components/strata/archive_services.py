@@ -81,7 +81,7 @@ async def _async_archive(call: ServiceCall) -> ServiceResponse:
     archives = data.archives
     if not archives.running:
         raise refusal("no_archive")
-    only = _target(call, archives)
+    only = named_target(call, archives)
     dry_run: bool = call.data[ATTR_DRY_RUN]
     try:
         await data.worker.flush()
@@ -109,7 +109,7 @@ def _as_answer(report: ArchiveReport) -> dict[str, Any]:
     }
 
 
-def _target(call: ServiceCall, archives: ArchiveSet) -> str | None:
+def named_target(call: ServiceCall, archives: ArchiveSet) -> str | None:
     """Return the target the call names by device, title or subentry id, None where it names none.
 
     Raises:

@@ -11,10 +11,13 @@ from typing import Any
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import async_get_platforms
 from homeassistant.util import dt as dt_util
 
+from .archive import aliases, claim
 from .archive.access import WorkerAccess
+from .archive.adopt import Adopter, AdoptReport
 from .archive.archiver import Archiver, ArchiveReport, Wishes
 from .archive.erase import ArchiveErasure, Eraser
 from .archive.restore import Restorer
@@ -43,6 +46,7 @@ from .store.worker import StoreWorker
 type AddArchive = Callable[[ArchiveCoordinator], None]
 
 OPERATION, OPERATION_RAW, OPERATION_RESTORE = "archive", "archive_raw", "restore"
+OPERATION_ADOPT = "adopt_archive"
 """What runs are called in the journal."""
 SCRATCH_FOLDER = "archive_scratch"
 _RETRY_SECONDS = 3600.0
@@ -123,6 +127,24 @@ class ArchiveSet:
         await archive.async_refresh()
         for add in self._platforms:
             add(archive)
+        if not (archive.data.months or archive.data.raw_days):
+            # Nothing of this store is there; somebody else's may be. Otherwise the next run looks.
+            self._hass.async_create_background_task(self._look(archive), f"{DOMAIN} looks at {subentry.subentry_id}")
+
+    async def _look(self, archive: ArchiveCoordinator) -> None:
+        """Say so where a new target holds an archive of another store."""
+        try:
+            async with self._one_at_a_time:
+                if self._stopped or archive.subentry_id not in self.running:
+                    return
+                for feature in archive.kind.features:
+                    await async_require(self._hass, feature)
+                found = await self._off_loop(lambda vault: claim.check(vault, [archive.subentry_id]))
+        except (DependencyMissing, StoreError) as error:
+            LOGGER.debug("The archive %s was not looked at: %s", archive.title, error)
+            return
+        if archive.subentry_id in found:
+            archive.async_note(found[archive.subentry_id])
 
     async def _end(self, archive: ArchiveCoordinator, *, gone: bool) -> None:
         del self.running[archive.subentry_id]
@@ -168,6 +190,9 @@ class ArchiveSet:
         self, operation: str, work: Callable[[Archiver], ArchiveReport], *, dry_run: bool = False
     ) -> ArchiveReport:
         wishes = await self._wishes()
+        if operation == OPERATION and not dry_run:
+            entities = entities_here(self._hass)
+            await self._worker.write(lambda store: aliases.resolve(store, entities))
         async with self._one_at_a_time:
             began = _now()
             try:
@@ -242,6 +267,35 @@ class ArchiveSet:
                 )
             )
 
+    async def async_adopt(self, target: str, *, dry_run: bool = False) -> AdoptReport:
+        """Take up what a target holds that this store knows nothing of.
+
+        Raises:
+            ArchiveError: the target cannot be asked.
+            DependencyMissing: a library is missing.
+            StoreError: the store cannot be used.
+        """
+        entities = entities_here(self._hass)
+        async with self._one_at_a_time:
+            await self.async_require()
+            began = _now()
+            report = await self._off_loop(
+                lambda vault: Adopter(vault, _now, entities, go_on=lambda: not self._stopped).adopt(
+                    target, dry_run=dry_run
+                )
+            )
+        if dry_run or self._stopped:
+            return report
+        await self.async_record(
+            Operation(OPERATION_ADOPT, began, report.seconds, report.rows, 0, tuple(report.problems))
+        )
+        LOGGER.info("Took up %d files of the archive: %d rows", len(report.files), report.rows)
+        if (archive := self.running.get(target)) is not None:
+            if report.done:
+                archive.async_note(None)
+            await archive.async_refresh()
+        return report
+
     async def async_record(self, operation: Operation) -> None:
         """Write into the journal; a store that cannot be written is no reason to fail."""
         try:
@@ -272,6 +326,12 @@ class ArchiveSet:
         for archive in self.running.values():
             archive.async_note(report.failing.get(archive.subentry_id))
             await archive.async_refresh()
+
+
+def entities_here(hass: HomeAssistant) -> dict[str, str]:
+    """Return what entities are known by in the store, by entity id: their registry id, or else the entity id."""
+    without_entry = {entity_id: entity_id for entity_id in hass.states.async_entity_ids()}
+    return without_entry | {entry.entity_id: entry.id for entry in er.async_get(hass).entities.values()}
 
 
 def _now() -> Micros:

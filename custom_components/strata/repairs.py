@@ -8,8 +8,9 @@ from homeassistant.config_entries import SOURCE_RECONFIGURE, SubentryFlowContext
 from homeassistant.core import HomeAssistant
 import probatio
 
-from .archive_issues import FAILING
-from .const import SUBENTRY_SOURCE
+from .adoption_services import async_adopt_in_background
+from .archive_issues import FAILING, OCCUPIED
+from .const import DOMAIN, SUBENTRY_SOURCE
 from .issues import UNAUTHORIZED
 from .mirror_issues import HELD
 
@@ -46,10 +47,40 @@ class UnauthorizedRepairFlow(RepairsFlow):
         return self.async_create_entry(data={}, next_flow=(FlowType.CONFIG_SUBENTRIES_FLOW, flow["flow_id"]))
 
 
+class OccupiedRepairFlow(RepairsFlow):
+    """Takes up the archive that the issue is about."""
+
+    def __init__(self, data: Mapping[str, str]) -> None:
+        """Take which archive it is."""
+        super().__init__()
+        self._about = data
+
+    async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Begin."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Take it up in the background; the issue goes when that is done."""
+        if user_input is None:
+            return self.async_show_form(
+                step_id="confirm",
+                data_schema=probatio.Schema({}),
+                description_placeholders={key: self._about[key] for key in _SHOWN if key in self._about},
+            )
+        target = self._about["subentry_id"]
+        for entry in self.hass.config_entries.async_loaded_entries(DOMAIN):
+            if target in entry.runtime_data.archives.running:
+                async_adopt_in_background(self.hass, entry.runtime_data.archives, target)
+                return self.async_create_entry(data={})
+        return self.async_abort(reason="source_removed")
+
+
 async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
 ) -> RepairsFlow:
     """Return the flow that mends the issue."""
     if issue_id.startswith((f"{UNAUTHORIZED}_", f"{HELD}_", f"{FAILING}_")):
         return UnauthorizedRepairFlow(cast("Mapping[str, str]", data))
+    if issue_id.startswith(f"{OCCUPIED}_"):
+        return OccupiedRepairFlow(cast("Mapping[str, str]", data))
     return ConfirmRepairFlow()

@@ -6,6 +6,7 @@ from homeassistant.helpers import config_validation as cv, service
 from homeassistant.util import dt as dt_util
 import probatio
 
+from .adoption_services import async_setup_adoption_services
 from .anomaly_services import async_setup_anomaly_services
 from .api.current import ROLE_KEYS, answer_for_all
 from .api.forecast import ATTR_SOURCE, FORECAST_FIELDS, answer_forecast
@@ -62,6 +63,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     async_setup_window_services(hass)
     async_setup_retention_services(hass)
     async_setup_archive_services(hass)
+    async_setup_adoption_services(hass)
     async_setup_anomaly_services(hass)
 
 

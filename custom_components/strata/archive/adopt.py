@@ -36,6 +36,8 @@ class AdoptReport:
     """Entity ids that this Home Assistant does not have (yet)."""
     seconds: float = 0.0
     dry_run: bool = False
+    done: bool = False
+    """Whether everything there is known now, and this store may write there."""
     problems: list[str] = field(default_factory=list)
 
 
@@ -83,6 +85,7 @@ class Adopter:
                 self._access.write(lambda store: aliases.resolve(store, self._entities))
                 if done:
                     claim.publish_at(self._vault, name)
+                report.done = done
             report.waiting = self._access.read(lambda reader: aliases.waiting(reader.connection))
         finally:
             self._vault.clear()

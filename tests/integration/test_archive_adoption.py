@@ -1,0 +1,250 @@
+"""The card dies: Home Assistant and Strata are set up anew, and the archive in the same place is taken up."""
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.repairs import DOMAIN as REPAIRS
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.setup import async_setup_component
+import pandas as pd  # noqa: F401 - pyarrow imports it, which never ends while a test holds the clock still
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.strata.archive.errors import Problem, TargetError
+from custom_components.strata.const import DOMAIN
+from custom_components.strata.core.model import to_micros
+from custom_components.strata.dependencies import DependencyMissing
+from custom_components.strata.store.base import StoreError
+from tests.integration.given import StartHub
+from tests.integration.test_archive import FIRST, GROWTH, KEEP, NOW, START, _fill, call, local
+from tests.integration.test_repairs import process_repair_fix_flow, start_repair_fix_flow
+
+OCCUPIED = "archive_occupied_usb"
+SPAN = {"start": START.isoformat(), "end": NOW.isoformat()}
+
+
+@pytest.fixture(autouse=True)
+def _now(freezer: FrozenDateTimeFactory) -> None:
+    freezer.move_to(NOW)
+
+
+@pytest.fixture(autouse=True)
+def _no_schedule() -> Generator[None]:
+    with patch("custom_components.strata.retention.Retention.catch_up"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the old home has left: a folder with its archive."""
+    from custom_components.strata.archive.access import DirectAccess
+    from custom_components.strata.archive.archiver import Archiver
+    from custom_components.strata.archive.targets.local import LocalTarget
+    from custom_components.strata.archive.vault import Vault
+    from custom_components.strata.store.sqlite import SqliteStore
+    from tests.archive_world import LADDER
+
+    folder = tmp_path_factory.mktemp("kept")
+    _fill(folder / "strata.db")
+    usb = folder / "usb"
+    usb.mkdir()
+    target = LocalTarget(usb)
+    target.prepare()
+    now = to_micros(NOW)
+    with SqliteStore(folder / "strata.db", timezone="Europe/Berlin", ladder=LADDER, now=lambda: now) as store:
+        vault = Vault(DirectAccess(store), {"usb": target}, folder / "scratch", lambda: now)
+        assert Archiver(vault, lambda: now).run().problems == []
+    return usb
+
+
+@pytest.fixture
+def usb(tmp_path: Path, kept: Path) -> Path:
+    import shutil
+
+    shutil.copytree(kept, tmp_path / "usb")
+    return tmp_path / "usb"
+
+
+@pytest.fixture
+def energy(home: HomeAssistant) -> er.RegistryEntry:
+    """The entity as the new installation knows it: under a registry id of its own."""
+    return er.async_get(home).async_get_or_create("sensor", "shelly", "meter", suggested_object_id="energy")
+
+
+async def at_rest(home: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Wait for what goes on in the background with archives, one thing at a time."""
+    async with entry.runtime_data.archives._one_at_a_time:
+        pass
+    await home.async_block_till_done()
+
+
+def days(told: dict[str, Any]) -> list[dict[str, Any]]:
+    return [row for part in told["series"][0]["segments"] for row in part["rows"]]
+
+
+async def test_a_place_with_an_archive_of_another_store_is_said_and_taken_up_by_an_action(
+    home: HomeAssistant, start_hub: StartHub, usb: Path, energy: er.RegistryEntry
+) -> None:
+    entry = await start_hub(local(usb), **KEEP)
+    await at_rest(home, entry)
+    issue = ir.async_get(home).async_get_issue(DOMAIN, OCCUPIED)
+    assert issue is not None
+    assert issue.translation_placeholders == {
+        "archive": "USB",
+        "reason": "it holds an archive that this store does not know: 2 months and 0 days of single values",
+    }
+    assert home.states.get("binary_sensor.usb_failing").state == "on"
+
+    dry = await call(home, "adopt_archive", target="USB", dry_run=True)
+    assert (dry["dry_run"], dry["months"], len(dry["files"])) == (True, 2, 2)
+    assert ir.async_get(home).async_get_issue(DOMAIN, OCCUPIED) is not None
+
+    answer = await call(home, "adopt_archive")
+    assert (answer["months"], answer["raw_days"], answer["left_alone"], answer["problems"]) == (2, 0, [], [])
+    assert answer["files"] == [FIRST.replace("08-01", "09-01"), FIRST]
+    assert answer["entities_not_here"] == ["sensor.mode", "sensor.power"]
+    assert ir.async_get(home).async_get_issue(DOMAIN, OCCUPIED) is None
+    assert home.states.get("binary_sensor.usb_failing").state == "off"
+    assert home.states.get("sensor.usb_archived_months").state == "2"
+
+    told = await call(home, "query_history", entity_id="sensor.energy", **SPAN)
+    assert (told["tiers"], told["problems"], len(days(told))) == (["archive"], [], 61)
+    assert [day["daily_energy"] for day in days(told)[1:]] == pytest.approx([24 * GROWTH] * 60)
+    # Of what is not here, it is told as well, under the name it had.
+    assert len(days(await call(home, "query_history", entity_id="sensor.mode", **SPAN))) == 61
+
+    restored = await call(home, "restore", start="2026-08-01", end="2026-10-01", into="store")
+    assert restored["days_put_back"] == 3 * 61
+    told = await call(home, "query_history", entity_id="sensor.energy", **SPAN)
+    assert (told["tiers"], len(days(told))) == (["daily"], 61)
+
+    journal = await entry.runtime_data.worker.read(
+        lambda reader: reader.connection.execute("SELECT type, records, errors FROM operation").fetchall()
+    )
+    assert ("adopt_archive", answer["rows"], "[]") in journal
+    done = await call(home, "erase", entities="sensor.energy", dry_run=False)
+    assert FIRST in done["archive_files"]
+    assert not (usb / FIRST).exists()
+
+
+async def test_entities_that_come_later_take_their_history_up_by_themselves(
+    home: HomeAssistant, start_hub: StartHub, usb: Path, energy: er.RegistryEntry
+) -> None:
+    entry = await start_hub(local(usb), **KEEP)
+    await call(home, "adopt_archive")
+    power = er.async_get(home).async_get_or_create("sensor", "shelly", "power", suggested_object_id="power")
+    home.states.async_set("sensor.mode", "heat")  # An entity without a registry entry.
+    assert (await call(home, "archive"))["problems"] == []
+    identities = {
+        one.labels["entity_id"]: one.key.identity
+        for one in entry.runtime_data.worker.all_series()
+        if "entity_id" in one.labels
+    }
+    assert identities == {
+        "sensor.energy": f"entity:{energy.id}",
+        "sensor.power": f"entity:{power.id}",
+        "sensor.mode": "entity:sensor.mode",
+    }
+    told = await call(home, "query_history", entity_id="sensor.power", **SPAN)
+    assert {day["avg_value"] for day in days(told)} == {100.0}
+    answer = await call(home, "adopt_archive")
+    assert (answer["files"], answer["entities_not_here"]) == ([], [])
+
+
+async def test_the_repair_takes_it_up(
+    home: HomeAssistant, start_hub: StartHub, usb: Path, hass_client: ClientSessionGenerator
+) -> None:
+    assert await async_setup_component(home, REPAIRS, {})
+    entry = await start_hub(local(usb), **KEEP)
+    await at_rest(home, entry)
+    client = await hass_client()
+    step = await start_repair_fix_flow(client, DOMAIN, OCCUPIED)
+    assert step["step_id"] == "confirm"
+    assert step["description_placeholders"]["archive"] == "USB"
+    done = await process_repair_fix_flow(client, step["flow_id"])
+    assert done["type"] == "create_entry"
+    await at_rest(home, entry)
+    assert entry.runtime_data.archives.running["usb"].data.months == 2
+    issues = ir.async_get(home)
+    assert issues.async_get_issue(DOMAIN, OCCUPIED) is None
+    assert issues.async_get_issue(DOMAIN, "archive_problems") is None
+
+
+async def test_a_repair_of_what_fails_or_is_gone(
+    home: HomeAssistant, start_hub: StartHub, usb: Path, hass_client: ClientSessionGenerator
+) -> None:
+    assert await async_setup_component(home, REPAIRS, {})
+    entry = await start_hub(local(usb), **KEEP)
+    await at_rest(home, entry)
+    client = await hass_client()
+    step = await start_repair_fix_flow(client, DOMAIN, OCCUPIED)
+    other = await start_repair_fix_flow(client, DOMAIN, OCCUPIED)
+    with patch(
+        "custom_components.strata.archive.adopt.Adopter.adopt",
+        side_effect=TargetError(Problem.CANNOT_CONNECT, "the line is down"),
+    ):
+        await process_repair_fix_flow(client, step["flow_id"])
+        await at_rest(home, entry)
+    issue = ir.async_get(home).async_get_issue(DOMAIN, "archive_problems")
+    assert issue is not None
+    assert "the line is down" in issue.translation_placeholders["problems"]
+    home.config_entries.async_remove_subentry(entry, "usb")
+    await home.async_block_till_done()
+    gone = await process_repair_fix_flow(client, other["flow_id"])
+    assert (gone["type"], gone["reason"]) == ("abort", "source_removed")
+
+
+async def test_what_the_action_refuses(home: HomeAssistant, start_hub: StartHub, usb: Path, tmp_path: Path) -> None:
+    (tmp_path / "nas").mkdir()
+    nas = {**local(tmp_path / "nas"), "subentry_id": "nas", "title": "NAS"}
+    entry = await start_hub(local(usb), nas, **KEEP)
+    with pytest.raises(ServiceValidationError, match="several archives"):
+        await call(home, "adopt_archive")
+    with pytest.raises(ServiceValidationError, match="no archive tape"):
+        await call(home, "adopt_archive", target="tape")
+    with pytest.raises(ServiceValidationError, match="NAS cannot be read"):
+        await call(home, "adopt_archive", target="NAS")
+    with (
+        patch("custom_components.strata.archive.adopt.Adopter.adopt", side_effect=StoreError("no")),
+        pytest.raises(HomeAssistantError, match="cannot be used"),
+    ):
+        await call(home, "adopt_archive", target="USB")
+    for subentry in ("usb", "nas"):
+        home.config_entries.async_remove_subentry(entry, subentry)
+    await home.async_block_till_done()
+    with pytest.raises(ServiceValidationError, match="There is no archive"):
+        await call(home, "adopt_archive")
+
+
+async def test_files_that_are_left_alone_are_no_reason_to_stop(
+    home: HomeAssistant, start_hub: StartHub, usb: Path
+) -> None:
+    (usb / FIRST).write_bytes(b"rust")
+    entry = await start_hub(local(usb), **KEEP)
+    answer = await call(home, "adopt_archive")
+    assert answer["left_alone"] == [FIRST]
+    assert answer["months"] == 1
+    assert (await call(home, "archive"))["problems"] == []
+    assert entry.runtime_data.archives.running["usb"].failure is None
+
+
+async def test_a_place_that_cannot_be_looked_at_is_no_news(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
+    with patch("custom_components.strata.archive_set.ArchiveSet._off_loop", side_effect=DependencyMissing(["boto3"])):
+        entry = await start_hub(local(usb), **KEEP)
+        await at_rest(home, entry)
+    assert ir.async_get(home).async_get_issue(DOMAIN, OCCUPIED) is None
+
+
+async def test_statistics_are_made_of_what_was_taken_up(
+    recorder_mock: Any, home: HomeAssistant, start_hub: StartHub, usb: Path, energy: er.RegistryEntry
+) -> None:
+    await start_hub(local(usb), **KEEP)
+    await call(home, "adopt_archive")
+    answer = await call(home, "restore", start="2026-08-01", end="2026-10-01", into="statistics")
+    assert answer["statistics"] == {"strata:sensor_energy": 61, "strata:sensor_power": 61}
