@@ -35,6 +35,7 @@ from .mirror.influx import Connection, InfluxClient
 from .mirror.parcels import Plan
 from .mirror.selection import ROLL_UPS, Content, Layout
 from .mirror.servers import server_kind
+from .mirror.view_points import as_in_views
 from .mirror_issues import (
     async_clear_mirror_held,
     async_clear_mirror_issues,
@@ -125,6 +126,7 @@ class MirrorCoordinator(DataUpdateCoordinator[Progress]):
             _offset_fields(),
             server_kind(data[CONF_SERVER]).strings,
             {role.measurement: role.label for role in ROLES if role.label is not None},
+            lambda: worker.timezone,
         )
         self.feed = MirrorFeed(subentry.subentry_id, worker, client, plan, listener=self._notice, now=_now)
         self.data = self.feed.progress()
@@ -141,7 +143,12 @@ class MirrorCoordinator(DataUpdateCoordinator[Progress]):
         server = server_kind(data[CONF_SERVER])(client, data.get(CONF_VERSION, ""))
         layout = layout_of(data)
         tiers = [RAW, *(content.value for content in sorted(contents_of(data) & ROLL_UPS))]
-        return await server.delete_series([layout.name(tier) for tier in tiers], series, when)
+        there = [*series]
+        done = await server.delete_series([layout.name(tier) for tier in tiers], there, when)
+        if Content.VIEWS not in contents_of(data):
+            return done
+        of_views = await server.delete_series([layout.name(Content.VIEWS)], as_in_views(there), when)
+        return [*dict.fromkeys([*done, *of_views])]
 
     @property
     def subentry_id(self) -> str:

@@ -1,17 +1,20 @@
-"""What every registered view has to be: its table as declared, silent without history, refreshed without a change."""
+"""What every registered view has to be: its table as declared, silent without history, mirrored, refreshed quietly."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 
-from custom_components.strata.core.model import Kind
+from custom_components.strata.core.model import Kind, to_micros
+from custom_components.strata.mirror.feed import MirrorFeed
 from custom_components.strata.store.base import Cursor
 from custom_components.strata.store.views import VIEWS, view as view_named
 from custom_components.strata.store.views.base import Shape, View
 from custom_components.strata.store.views.query import MaterializedViews
-from tests.unit.store.view_home import ViewHome, berlin
+from tests.mirror_world import DirectStore, plan_of
+from tests.unit.mirror.given import MemoryServer, Sleeps
+from tests.unit.store.view_home import BERLIN, ViewHome, berlin
 
 every_view = pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
 _TYPES = {Shape.DATE: "INTEGER", Shape.ENTITY: "INTEGER", Shape.START: "INTEGER", Shape.AREA: "TEXT"}
@@ -100,3 +103,36 @@ def test_it_is_chosen_by_what_it_has(view: View, home: ViewHome) -> None:
             continue
         for value in {row[name] for row in every}:
             assert home.rows(view.name, **{argument: [value]}) == [row for row in every if row[name] == value]
+
+
+@every_view
+async def test_its_rows_are_points_on_a_mirror(view: View, home: ViewHome) -> None:
+    direct, server = DirectStore(home.store), MemoryServer()
+    plan = plan_of(home.store, timezone=lambda: "Europe/Berlin")
+    mirror = MirrorFeed("one", direct, server, plan, now=lambda: home.now, sleep=Sleeps())
+    await mirror.open()
+    fill(home)
+    await mirror.catch_up()
+    direct.close()
+    assert mirror.figures.quarantined == mirror.figures.expired == 0
+    points = {
+        (tags, time): point.fields
+        for (measurement, tags, time), point in server.points["strata_views"].items()
+        if measurement == view.name
+    }
+    told = {_point(view, row): dict(row.items()) for row in home.rows(view.name)}
+    assert points.keys() == told.keys()
+    for where, fields in points.items():
+        elsewhere = {"start", *(column.told for column in view.keys)} - {"date"}
+        known = {name: value for name, value in told[where].items() if value is not None}
+        assert fields == {name: value for name, value in known.items() if name not in elsewhere}
+
+
+def _point(view: View, row: dict[str, object]) -> tuple[frozenset[tuple[str, str]], int]:
+    """Return the tags and the time of a row: what tells it apart, and its hour, its day, or the day of the refresh."""
+    names = {column.told for column in view.keys} - {"date", "start"}
+    tags = frozenset((name, str(row[name])) for name in names if row[name] != "")
+    if "start" in row:
+        return tags, to_micros(datetime.fromisoformat(str(row["start"])))
+    day = date.fromisoformat(str(row.get("date", "2026-06-04")))
+    return tags, to_micros(datetime(day.year, day.month, day.day, tzinfo=BERLIN))

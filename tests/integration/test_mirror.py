@@ -454,3 +454,29 @@ async def test_a_replay_that_cannot_be_is_refused(home, start_hub: StartHub, stu
 
 def feed_replay() -> Any:
     return Replay(0, 1)
+
+
+async def test_erasing_series_reaches_their_rows_in_views(home, start_hub: StartHub, other_stub) -> None:
+    asked: list[tuple[str, str]] = []
+
+    class Remembering(StubInfluxDB2):
+        async def delete(self, request: web.Request) -> web.Response:
+            asked.append((request.query["bucket"], (await request.json())["predicate"]))
+            return web.Response(status=204)
+
+        routes = StubInfluxDB2.routes | {("POST", "/api/v2/delete"): delete}
+
+    server = Remembering()
+    url = await other_stub(server)
+    for name in ("home_raw", "home_views"):
+        server.bucket(name)
+    entry = await start_hub(mirror_at(url, contents=["raw", "views"]))
+    await record(home, entry, "sensor.oven", "100")
+    series = [one for one in entry.runtime_data.worker.all_series() if one.labels.get("entity_id") == "sensor.oven"]
+    assert await mirror_of(entry).async_delete_series(series) == ["home_raw", "home_views"]
+    oven = 'entity_id="sensor.oven"'
+    assert asked == [
+        ("home_raw", f'_measurement="home_assistant_events" AND {oven}'),
+        ("home_views", f'_measurement="daily_device_runtime" AND {oven}'),
+        ("home_views", f'_measurement="daily_energy_by_device" AND {oven}'),
+    ]

@@ -17,7 +17,7 @@ from tests.mirror_world import DAY, HOUR, SECOND, DirectStore, RealServer, influ
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOW = time.time_ns() // 1000
-TIERS = ("raw", "five_minute", "hourly", "daily")
+TIERS = ("raw", "five_minute", "hourly", "daily", "views")
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
@@ -46,8 +46,8 @@ def home(store: SqliteStore) -> None:
     light = of("light.kitchen", "", Kind.ON_OFF)
     tags = {"region": "GB", "grid_operator": "NESO"}
     carbon, renewable = (
-        store.series(SeriesKey.of_tags("carbon_intensity", tags, name), kind=Kind.MEASUREMENT)
-        for name in ("carbon_intensity_gco2_kwh", "renewable_percentage")
+        store.series(SeriesKey.of_tags("carbon_intensity", tags, name), kind=Kind.MEASUREMENT, unit=unit)
+        for name, unit in (("carbon_intensity_gco2_kwh", "gCO2eq/kWh"), ("renewable_percentage", "%"))
     )
     price = store.series(
         SeriesKey.of_tags("electricity_pricing_forecast", {"provider": "awattar", "currency": "EUR"}, "price"),
@@ -67,6 +67,8 @@ def home(store: SqliteStore) -> None:
     rows.append(Row(price, NOW + HOUR, 0.2))
     store.write(rows, heartbeat=NOW)
     store.roll_up(NOW)
+    while store.refresh_views(NOW).waiting:
+        pass
 
 
 @pytest.fixture
@@ -107,7 +109,7 @@ async def test_every_documented_influxql_query_finds_something(server: RealServe
         " ".join(line for line in each.splitlines() if not line.startswith("--"))
         for each in block.strip().split("\n\n")
     ]
-    assert len(queries) == 7
+    assert len(queries) == 9
     for query in queries:
         assert found(server, query) > 0, query
 

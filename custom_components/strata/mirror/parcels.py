@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 import time
 
+from ..core.clock import local_date
 from ..core.model import Micros, Series, TimeRange
 from ..store import backlog
 from ..store.base import Change, Cursor
@@ -16,10 +17,14 @@ from ..store.keys import KINDS, NO_KIND, key_kind, key_period, key_range, key_se
 from ..store.reader import StoreReader
 from ..store.rows import RAW_SPAN, LiveRows, cut, decode_rows, live_by_series, read_live
 from ..store.tiers import RAW, Ladder
+from ..store.views import VIEWS
+from ..store.views.base import Shape, View
+from ..store.views.query import next_day, rows_of
 from .influx import pack
 from .line_protocol import LineError, PointBlock, encode, encode_block
 from .render import Renderer
 from .selection import ROLL_UPS, Content, Layout, wants_rows
+from .view_points import view_blocks
 
 BATCH_LINES = 5_000
 _PARCEL_ROWS = 20_000
@@ -28,6 +33,7 @@ _SLICE = 500
 _BREATH = 0.0005
 """Seconds of work between two releases of the interpreter."""
 _FORECASTS_AT_ONCE = 20
+_VIEWS: Mapping[str, View] = {view.name: view for view in VIEWS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ class Replay:
 
 
 LIVE = "live"
-STAGES = (LIVE, RAW, LIVE, "five_minute", "hourly", "daily", "forecasts")
+STAGES = (LIVE, RAW, LIVE, "five_minute", "hourly", "daily", "forecasts", "views")
 """Rows in `live` come first, because some leave it for chunks that were read already; and again behind the chunks,
 because some take the place of a row that still stands in one."""
 
@@ -100,6 +106,8 @@ class Plan:
     offset_fields: Mapping[tuple[str, str], str] = field(default_factory=dict)
     strings: bool = True
     labels: Mapping[str, str] = field(default_factory=dict)
+    timezone: Callable[[], str] = lambda: "UTC"
+    """The home's, by whose days views are made."""
 
     def wants_tier(self, tier: str) -> bool:
         """Tell whether a roll-up tier is mirrored."""
@@ -202,6 +210,9 @@ class Reading:
                 self._add_all(RAW, self._renderer.blocks(series, rows))
 
     def _change(self, change: Change) -> None:
+        if (view := _VIEWS.get(change.tier)) is not None:
+            self._view(view, change.start)
+            return
         series = self._plan.series_of(change.series)
         if series is None:
             self._expired += 1
@@ -216,6 +227,17 @@ class Reading:
             tier = self._plan.ladder[change.tier]
             found = read_series(self._connection, tier, change.series, series.kind, TimeRange(change.start, change.end))
             self._add_all(change.tier, self._renderer.buckets(series, change.tier, found))
+
+    def _view(self, view: View, day: int, wanted: frozenset[int] | None = None) -> None:
+        if Content.VIEWS not in self._plan.contents:
+            return
+        rows = rows_of(self._connection, view, day)
+        if wanted is not None:
+            by = next((place for place, column in enumerate(view.columns) if column.shape is Shape.ENTITY), None)
+            rows = [] if by is None else [row for row in rows if row[by] in wanted]
+        plan = self._plan
+        blocks = view_blocks(view, rows, day, plan.timezone(), plan.series_of, strings=plan.strings)
+        self._add_all(Content.VIEWS.value, blocks)
 
     def _add_all(self, tier: str, blocks: Iterable[PointBlock]) -> None:
         for block in blocks:
@@ -246,6 +268,8 @@ class Reading:
             after = self._replay_live(job)
         elif stage == "forecasts":
             after = self._replay_forecasts(job)
+        elif stage == "views":
+            after = self._replay_views(job)
         else:
             after = self._replay_chunks(job, stage)
         done = after.stage >= len(STAGES)
@@ -266,9 +290,24 @@ class Reading:
         # To the newest, whatever the range: an older forecast must not stay where a newer one was.
         numbers = backlog.forecast_ids(self._connection, job.key, None, _FORECASTS_AT_ONCE)
         if not numbers or job.series is not None or Content.FORECASTS not in self._plan.contents:
-            return replace(job, stage=len(STAGES), key=-1)
+            return replace(job, stage=job.stage + 1, key=-1)
         self._foreseen(numbers, job.start)
         return replace(job, key=numbers[-1])
+
+    def _replay_views(self, job: Replay) -> Replay:
+        """Send whole days; what follows from several weeks comes by itself when the next day begins."""
+        timezone = self._plan.timezone()
+        first = local_date(timezone, job.start).toordinal()
+        last = local_date(timezone, job.end - 1).toordinal()
+        while self._packing.count < _PARCEL_ROWS:
+            day = next_day(self._connection, max(job.key, first - 1), last)
+            if day is None or Content.VIEWS not in self._plan.contents:
+                return replace(job, stage=job.stage + 1, key=-1)
+            for view in VIEWS:
+                if view.derive is None:
+                    self._view(view, day, job.series)
+            job = replace(job, key=day)
+        return job
 
     def _replay_chunks(self, job: Replay, name: str) -> Replay:
         over = replace(job, stage=job.stage + 1, key=-1)

@@ -150,29 +150,30 @@ class Renderer:
         fields: dict[str, Column] = {key.field: found.values}
         if (name := self.offset_fields.get((key.measurement, key.field))) is not None:
             fields[name] = (found.starts - found.issued) / HOUR
-        return PointBlock(key.measurement, _cleaned(key.tags), found.starts, fields)
+        return PointBlock(key.measurement, cleaned(key.tags), found.starts, fields)
 
 
 def tags_of(series: Series) -> dict[str, str]:
     """Return the tags a series has on a server now: an entity's labels, or a reading's key tags and labels."""
     labels = series.labels
     if (key_tags := series.key.tags) or not series.key.identity.startswith("entity:"):
-        return _cleaned({**labels, **key_tags})
+        return cleaned({**labels, **key_tags})
     named = {name: labels[name] for name in ENTITY_TAGS if labels.get(name)}
     # Without labels yet: the entity id, or the registry id, is what the series is known by.
     named.setdefault("entity_id", series.key.identity.partition(":")[2])
-    return _cleaned(named) | _EVENT_TYPE
+    return cleaned(named) | _EVENT_TYPE
 
 
 def identity_tags(series: Series) -> dict[str, str]:
     """Return the tags by which all points of a series are found: an entity's id, or a reading's key tags."""
     if key_tags := series.key.tags:
-        return _cleaned(key_tags)
+        return cleaned(key_tags)
     tags = tags_of(series)
     return {"entity_id": tags["entity_id"]} if "entity_id" in tags else tags
 
 
-def _cleaned(tags: Mapping[str, str]) -> dict[str, str]:
+def cleaned(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return tags as every server reads them; those without a text are left out."""
     return {_clean(name): cleaned for name, value in tags.items() if (cleaned := _clean(value))}
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from ..core.model import Series
 from ..store.tiers import RAW, Ladder
+from ..store.views import VIEWS
 
 
 class Content(StrEnum):
@@ -20,6 +21,8 @@ class Content(StrEnum):
     HOURLY = "hourly"
     DAILY = "daily"
     FORECASTS = "forecasts"
+    VIEWS = "views"
+    """Finished rows of views."""
 
 
 DEFAULT_CONTENTS = frozenset(Content)
@@ -47,11 +50,14 @@ class Database:
 
 _SPARE = timedelta(days=3)
 """How much longer than we a server keeps points, so that late ones still have a place."""
+_KEEP_VIEWS = timedelta(days=max(view.keep_days for view in VIEWS))
+"""How long the view that keeps its rows the longest does."""
 _SHARDS: Mapping[str, timedelta] = {
     RAW: timedelta(days=1),
     "five_minute": timedelta(days=7),
     "hourly": timedelta(days=30),
     "daily": timedelta(weeks=52),
+    Content.VIEWS.value: timedelta(weeks=52),
 }
 """Few long shards for few points: measured, a year of days takes a third of the room of the default's."""
 
@@ -64,14 +70,17 @@ class Layout:
     per_tier: bool = True
 
     def name(self, tier: str) -> str:
-        """Return the database of a tier; forecasts and readings live with the raw rows."""
+        """Return the database of a tier or of views; forecasts and readings live with the raw rows."""
         return f"{self.base}_{tier}" if self.per_tier else self.base
 
     def databases(self, contents: frozenset[Content], ladder: Ladder) -> tuple[Database, ...]:
         """Return the databases that are needed, with how long the server should keep points in them."""
-        tiers = [RAW] if contents - ROLL_UPS else []
+        tiers = [RAW] if contents - ROLL_UPS - {Content.VIEWS} else []
         tiers += [tier.name for tier in ladder.tiers if tier.name in {content.value for content in contents & ROLL_UPS}]
-        keeps = {tier.name: tier.keep for tier in ladder.tiers}
+        keeps = {tier.name: tier.keep for tier in ladder.tiers} | {Content.VIEWS.value: _KEEP_VIEWS}
+        if Content.VIEWS in contents and (self.per_tier or not tiers):
+            # In a database for all, views have nothing else kept for their years.
+            tiers.append(Content.VIEWS.value)
         if not self.per_tier:
             longest = (
                 None if any(keeps[tier] is None for tier in tiers) else max(keeps[tier] or _SPARE for tier in tiers)

@@ -20,6 +20,7 @@ from .feed import FeedBatch, newest, read as read_feed
 from .keys import NO_KIND, chunk_key, key_series
 from .rows import RAW_SPAN, VALUE_FLAGS, decode_rows
 from .tiers import Ladder
+from .views import VIEWS
 
 _ENTRY_BYTES = 40
 """What one entry of `changes` takes, its share of the page included."""
@@ -28,6 +29,7 @@ _BUCKET_BYTES = 20
 _LIVE_BYTES = 40
 _MOST_ENTRIES = 2_000
 _RAW_NUMBER = 0
+_FIRST_VIEW = min(view.number for view in VIEWS)
 # SQLite gives << and | the same rank, so each has its own parentheses.
 _KEY = f"((c.start / {RAW_SPAN}) << 24) | (c.series << 4) | {NO_KIND}"
 
@@ -50,7 +52,7 @@ def portion(connection: sqlite3.Connection, ladder: Ladder, cursor: Cursor, rows
     with snapshot(connection):
         wanted = count = 0
         for (size,) in connection.execute(
-            "SELECT IIF(c.tier = 0, r.rows, 12) FROM changes c"
+            f"SELECT CASE WHEN c.tier = 0 THEN r.rows WHEN c.tier < {_FIRST_VIEW} THEN 12 ELSE 200 END FROM changes c"
             f" LEFT JOIN raw_chunk r ON c.tier = 0 AND r.key = ({_KEY})"
             " WHERE c.seq > ? ORDER BY c.seq LIMIT ?",
             (cursor.changes, _MOST_ENTRIES),

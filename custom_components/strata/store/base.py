@@ -180,7 +180,10 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something was written: rows of `series` in `[start, end)` of `tier`."""
+    """Something was written: rows of `series` in `[start, end)` of `tier`.
+
+    Of a view, `tier` is its name, `series` 0, and `start` the local day as an ordinal.
+    """
 
     tier: str
     series: int

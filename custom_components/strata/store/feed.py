@@ -2,8 +2,9 @@
 
 Rows in `live` are their own feed. When compaction moves them into chunks, an entry in `changes`
 says which series and period received them and up to which `seq`; roll-ups add entries of their
-own. A reader first drains `changes`, then reads `live`, both from one snapshot, and keeps a
-`Cursor` of two numbers. It meets every row at least once, however far behind it is.
+own, and so do views for each day whose rows have changed. A reader first drains `changes`, then
+reads `live`, both from one snapshot, and keeps a `Cursor` of two numbers. It meets every row at
+least once, however far behind it is.
 
 `live.seq` is not AUTOINCREMENT: SQLite would rewrite its sequence table's page in every flush.
 The store numbers rows itself and keeps the highest number when `live` runs empty.
@@ -16,6 +17,7 @@ from .base import Change, Cursor
 from .connection import snapshot, transaction
 from .rows import VALUE_FLAGS, LiveRows, read_live
 from .tiers import RAW, Ladder
+from .views import VIEWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class FeedBatch:
 
 def read(connection: sqlite3.Connection, ladder: Ladder, cursor: Cursor, limit: int = 5000) -> FeedBatch:
     """Return up to `limit` entries after `cursor`."""
-    names = {tier.number: tier.name for tier in ladder.tiers}
+    names = {tier.number: tier.name for tier in ladder.tiers} | {view.number: view.name for view in VIEWS}
     with snapshot(connection):
         found = connection.execute(
             "SELECT seq, tier, series, start, stop, upto FROM changes WHERE seq > ? ORDER BY seq LIMIT ?",
@@ -46,7 +48,7 @@ def read(connection: sqlite3.Connection, ladder: Ladder, cursor: Cursor, limit: 
             changes = tuple(
                 Change(names[tier], series, start, stop)
                 for _, tier, series, start, stop, upto in found
-                if names[tier] != RAW or upto > cursor.live
+                if tier in names and (names[tier] != RAW or upto > cursor.live)
             )
             return FeedBatch(changes, None, Cursor(found[-1][0], cursor.live))
         live = read_live(

@@ -15,6 +15,7 @@ def test_each_tier_has_a_database_that_keeps_a_little_longer_than_we_do():
         Database(name="home_five_minute", keep=38 * DAY, shard=7 * DAY),
         Database(name="home_hourly", keep=93 * DAY, shard=30 * DAY),
         Database(name="home_daily", keep=368 * DAY, shard=364 * DAY),
+        Database(name="home_views", keep=1829 * DAY, shard=364 * DAY),
     )
 
 
@@ -23,17 +24,22 @@ def test_only_what_is_mirrored_needs_a_database():
     assert [each.name for each in Layout(base="x").databases(wanted, DEFAULT_LADDER)] == ["x_hourly"]
     wanted = frozenset({Content.FORECASTS})
     assert [each.name for each in Layout(base="x").databases(wanted, DEFAULT_LADDER)] == ["x_raw"]
+    wanted = frozenset({Content.VIEWS})
+    assert [each.name for each in Layout(base="x").databases(wanted, DEFAULT_LADDER)] == ["x_views"]
 
 
 def test_one_database_for_all_keeps_as_long_as_the_longest():
     (only,) = Layout(base="x", per_tier=False).databases(DEFAULT_CONTENTS, DEFAULT_LADDER)
     assert (only.name, only.keep) == ("x", 368 * DAY)
     assert Layout(base="x", per_tier=False).name("hourly") == "x"
+    # Views alone keep their years; beside single changes those would be kept as long.
+    (only,) = Layout(base="x", per_tier=False).databases(frozenset({Content.VIEWS}), DEFAULT_LADDER)
+    assert (only.name, only.keep) == ("x", 1829 * DAY)
 
 
 def test_what_is_kept_for_ever_is_kept_for_ever_there_too():
     ladder = DEFAULT_LADDER.keeping({"daily": None})
-    *_, daily = Layout(base="x").databases(DEFAULT_CONTENTS, ladder)
+    *_, daily, _ = Layout(base="x").databases(DEFAULT_CONTENTS, ladder)
     assert daily.keep is None
     (only,) = Layout(base="x", per_tier=False).databases(DEFAULT_CONTENTS, ladder)
     assert only.keep is None

@@ -41,6 +41,8 @@ class Column:
     name: str
     shape: Shape = Shape.NUMBER
     unit: str | None = None
+    key: bool = False
+    """Whether it tells rows apart although its shape does not say so."""
 
     @property
     def told(self) -> str:
@@ -64,6 +66,8 @@ class View:
     """
 
     name: str
+    number: int
+    """What entries of the change feed know it by, for good; above the numbers of tiers."""
     columns: tuple[Column, ...]
     keep_days: int
     """How long rows stay, counted from today."""
@@ -78,7 +82,12 @@ class View:
     @property
     def key_size(self) -> int:
         """How many columns, from the first on, tell its rows apart."""
-        return len([column for column in self.columns if column.shape in _KEYS])
+        return len([column for column in self.columns if column.key or column.shape in _KEYS])
+
+    @property
+    def keys(self) -> tuple[Column, ...]:
+        """The columns that tell its rows apart."""
+        return self.columns[: self.key_size]
 
     def column(self, shape: Shape) -> str | None:
         """Return the name of the column of a shape, None where the view has none."""

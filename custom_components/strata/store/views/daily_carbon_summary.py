@@ -46,6 +46,7 @@ def _average(rollup: Rollup) -> float:
 
 DAILY_CARBON_SUMMARY = View(
     name="daily_carbon_summary",
+    number=103,
     columns=(
         DATE,
         Column("avg_carbon", unit=_UNIT),

@@ -20,6 +20,7 @@ def _rows(facts: Facts) -> Iterator[ViewRow]:
 
 DAILY_DEVICE_RUNTIME = View(
     name="daily_device_runtime",
+    number=107,
     columns=(
         DATE,
         SERIES,

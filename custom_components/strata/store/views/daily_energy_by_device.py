@@ -27,6 +27,7 @@ def _rows(facts: Facts) -> Iterator[ViewRow]:
 
 DAILY_ENERGY_BY_DEVICE = View(
     name="daily_energy_by_device",
+    number=101,
     columns=(
         DATE,
         SERIES,

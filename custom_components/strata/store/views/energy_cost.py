@@ -53,12 +53,14 @@ _BASIS = Column("basis", Shape.TEXT)
 
 HOURLY_ENERGY_COST = View(
     name="hourly_energy_cost",
+    number=105,
     columns=(DATE, START, HOUR, _KWH, Column("price"), Column("cost"), _CURRENCY, _CARBON, _BASIS),
     keep_days=YEAR,
     rows=_hours,
 )
 DAILY_ENERGY_COST = View(
     name="daily_energy_cost",
+    number=106,
     columns=(
         DATE,
         _KWH,

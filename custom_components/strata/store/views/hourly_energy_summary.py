@@ -26,6 +26,7 @@ def _rows(facts: Facts) -> Iterator[ViewRow]:
 
 HOURLY_ENERGY_SUMMARY = View(
     name="hourly_energy_summary",
+    number=104,
     columns=(
         DATE,
         START,

@@ -10,7 +10,7 @@ from ...core.model import Micros, from_micros
 from ..backlog import load_note
 from ..connection import in_store_words, snapshot
 from . import VIEWS, view as view_named
-from .base import Column, Shape, View
+from .base import Column, Shape, View, ViewRow
 from .refresh import REFRESHED
 
 MOST_ROWS = 10_000
@@ -104,6 +104,23 @@ class MaterializedViews:
             told = _told(connection, view, found[:limit])
         units = {column.told: column.unit for column in view.columns if column.unit}
         return ViewAnswer(name, tuple(column.told for column in view.columns), units, told, more)
+
+
+def rows_of(connection: sqlite3.Connection, view: View, day: int) -> list[ViewRow]:
+    """Return the rows of one local day as they are stored; of a view that follows from others all there are."""
+    if view.derive is not None:
+        return connection.execute(f"SELECT * FROM {view.table}").fetchall()
+    return connection.execute(f"SELECT * FROM {view.table} WHERE date = ?", (day,)).fetchall()
+
+
+def next_day(connection: sqlite3.Connection, after: int, last: int) -> int | None:
+    """Return the first local day behind one, up to a last, on which any view has rows; days are ordinals."""
+    found = [
+        connection.execute(f"SELECT MIN(date) FROM {view.table} WHERE date > ? AND date <= ?", (after, last)).fetchone()
+        for view in VIEWS
+        if view.derive is None
+    ]
+    return min((day for (day,) in found if day is not None), default=None)
 
 
 def _conditions(

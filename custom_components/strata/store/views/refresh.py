@@ -191,7 +191,8 @@ class Refresh(StoreJob):
         for view in VIEWS:
             if view.derive is not None:
                 rows = list(view.derive(self._connection, today.toordinal()))
-                _replace(self._connection, view, rows, self._connection.execute(f"SELECT * FROM {view.table}"))
+                stored = self._connection.execute(f"SELECT * FROM {view.table}").fetchall()
+                _replace(self._connection, view, rows, stored, today.toordinal())
             else:
                 oldest = today.toordinal() - view.keep_days
                 self._connection.execute(f"DELETE FROM {view.table} WHERE date < ?", (oldest,))
@@ -229,14 +230,18 @@ def _store(connection: sqlite3.Connection, view: View, day: int, rows: list[View
     return _replace(connection, view, rows, stored, day)
 
 
-def _replace(
-    connection: sqlite3.Connection, view: View, rows: list[ViewRow], stored: Iterable[ViewRow], day: int | None = None
-) -> int:
-    """Write rows in place of those stored, unless they are the same; return how many were written."""
+def _replace(connection: sqlite3.Connection, view: View, rows: list[ViewRow], stored: list[ViewRow], day: int) -> int:
+    """Write rows in place of those stored, unless they are the same; return how many were written.
+
+    The change feed is told of the day, not of the rows: who follows it reads them where they are.
+    """
     if set(stored) == set(rows):
         return 0
+    connection.execute(
+        "INSERT INTO changes (tier, series, start, stop, upto) VALUES (?, 0, ?, ?, 0)", (view.number, day, day + 1)
+    )
     marks = ", ".join("?" * len(view.columns))
-    if day is None:
+    if view.derive is not None:
         connection.execute(f"DELETE FROM {view.table}")
     else:
         connection.execute(f"DELETE FROM {view.table} WHERE date = ?", (day,))

@@ -1,6 +1,7 @@
 """When each room is used: hour by hour, on an ordinary week, and day by day."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 import sqlite3
 
 import numpy as np
@@ -56,6 +57,7 @@ def _days(facts: Facts) -> Iterator[ViewRow]:
 
 HOURLY_ROOM_ACTIVITY = View(
     name="hourly_room_activity",
+    number=102,
     columns=(
         DATE,
         START,
@@ -70,10 +72,11 @@ HOURLY_ROOM_ACTIVITY = View(
 )
 WEEKDAY_ROOM_ACTIVITY = View(
     name="weekday_room_activity",
+    number=109,
     columns=(
         AREA,
-        _DAY_OF_WEEK,
-        HOUR,
+        replace(_DAY_OF_WEEK, key=True),
+        replace(HOUR, key=True),
         Column("motion_count"),
         Column("occupancy_rate"),
         Column("hours", Shape.WHOLE),
@@ -83,6 +86,7 @@ WEEKDAY_ROOM_ACTIVITY = View(
 )
 DAILY_ROOM_OCCUPANCY = View(
     name="daily_room_occupancy",
+    number=108,
     columns=(
         DATE,
         AREA,
