@@ -164,6 +164,8 @@ async def _async_restore(call: ServiceCall) -> ServiceResponse:
         raise store_failed(error) from error
     report = restorer.report
     problems = list(dict.fromkeys([*report.problems, *answer.pop("problems", [])]))
+    if entities is not None and not answer.get("truncated"):
+        problems += [f"{name}: the archive has nothing of it there" for name in sorted(entities - report.entities)]
     await data.archives.async_record(
         Operation(OPERATION_RESTORE, began, monotonic() - started, report.rows, 0, tuple(problems))
     )

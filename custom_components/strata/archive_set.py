@@ -247,7 +247,8 @@ class ArchiveSet:
         """
         async with self._one_at_a_time:
             await self.async_require()
-            return await self._off_loop(lambda vault: work(Restorer(vault)))
+            names = {each.key: name for each in self._worker.all_series() if (name := each.labels.get("entity_id"))}
+            return await self._off_loop(lambda vault: work(Restorer(vault, names)))
 
     async def async_erase(self, keys: Collection[SeriesKey], *, dry_run: bool = False) -> ArchiveErasure:
         """Erase series from every file of the archive.

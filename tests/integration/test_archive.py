@@ -427,6 +427,26 @@ async def test_single_values_are_answered(home: HomeAssistant, start_hub: StartH
     ]
 
 
+@pytest.mark.usefixtures("no_schedule")
+async def test_an_entity_is_found_under_the_name_it_has_today(
+    home: HomeAssistant, start_hub: StartHub, usb: Path
+) -> None:
+    registry = er.async_get(home)
+    registry.async_get_or_create("sensor", "demo", "1", suggested_object_id="power")
+    entry = await start_hub(local(usb), **KEEP)
+    await call(home, "archive")
+    worker = entry.runtime_data.worker
+    power = next(each for each in worker.all_series() if each.labels.get("entity_id") == "sensor.power")
+    power.labels["entity_id"] = "sensor.kettle"
+
+    asked = {"start": "2026-08-10", "end": "2026-08-12"}
+    answer = await call(home, "restore", entities=["sensor.kettle", "sensor.none"], **asked)
+    assert [row["entity_id"] for row in answer["rows"]] == ["sensor.kettle"] * 2
+    assert answer["problems"] == ["sensor.none: the archive has nothing of it there"]
+    answer = await call(home, "restore", entities=["sensor.power"], **asked)
+    assert (answer["rows"], answer["problems"]) == ([], ["sensor.power: the archive has nothing of it there"])
+
+
 async def _days(home: HomeAssistant) -> list[str]:
     told = await call(home, "query_history", entity_id="sensor.power", start=START.isoformat(), end=NOW.isoformat())
     return [row["start"] for part in told["series"][0]["segments"] for row in part["rows"]]

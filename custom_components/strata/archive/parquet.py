@@ -7,7 +7,7 @@
 pyarrow is imported by the functions that need it; call them off the event loop.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 import hashlib
@@ -43,6 +43,9 @@ DAILY, RAW = "daily", "raw"
 _ROWS_AT_ONCE = 16_384
 """Rows of a row group: what is in memory at a time."""
 _CHUNK = 1 << 20
+
+type Wanted = Callable[[Series], bool]
+"""Tells which series of a file are to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,20 +117,20 @@ def read(
     path: Path | str,
     *,
     when: TimeRange | None = None,
-    entities: Container[str] | None = None,
+    wanted: Wanted | None = None,
 ) -> Iterator[SeriesBuckets]:
     """Yield a file's series and their buckets, one series at a time; text buckets carry their names.
 
     Args:
         path: the file.
         when: only buckets that start in here.
-        entities: only series of these entity ids.
+        wanted: tells which series are; all when None.
 
     Raises:
         FileTooNew: a newer Strata wrote the file.
         FileDamaged: it is no such file, or cannot be read to its end.
     """
-    for series, kind, table in _series_tables(Path(path), BUCKET_COLUMNS, entities):
+    for series, kind, table in _series_tables(Path(path), BUCKET_COLUMNS, wanted):
         rollup = rollup_of(kind, table)
         if when is not None:
             rollup = rollup.select((rollup.starts >= when.start) & (rollup.starts < when.end))
@@ -135,11 +138,9 @@ def read(
             yield series, rollup
 
 
-def read_raw(
-    path: Path | str, *, when: TimeRange | None = None, entities: Container[str] | None = None
-) -> Iterator[SeriesRows]:
+def read_raw(path: Path | str, *, when: TimeRange | None = None, wanted: Wanted | None = None) -> Iterator[SeriesRows]:
     """Yield a file's series and their single rows; see `read`."""
-    for series, _, table in _series_tables(Path(path), RAW_COLUMNS, entities):
+    for series, _, table in _series_tables(Path(path), RAW_COLUMNS, wanted):
         times, values, texts, flags = raw_of(table)
         if when is not None:
             low, high = (int(at) for at in np.searchsorted(times, (when.start, when.end)))
@@ -386,7 +387,7 @@ def _description(file: Any) -> dict[str, Any]:
 
 
 def _series_tables(
-    path: Path, columns: Mapping[str, ColumnType], entities: Container[str] | None
+    path: Path, columns: Mapping[str, ColumnType], wanted: Wanted | None
 ) -> Iterator[tuple[Any, Any, pa.Table]]:
     """Yield the series of a file, read row group by row group; no series is in two of them."""
     import pyarrow as pa
@@ -398,7 +399,7 @@ def _series_tables(
             table = pa.Table.from_batches(file.iter_batches(_ROWS_AT_ONCE, [number], called), file.schema_arrow)
             table = table.select(called).rename_columns(list(columns)).cast(schema_of(columns))
             for series, kind, part in split(table):
-                if entities is None or series.labels.get("entity_id") in entities:
+                if wanted is None or wanted(series):
                     yield series, kind, part
 
 

@@ -3,8 +3,8 @@
 What is missing or damaged is named, and the rest still comes.
 """
 
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ..core.model import Kind, Micros, Series, SeriesKey, TimeRange
 from ..core.rollup import Rollup
@@ -15,7 +15,7 @@ from . import manifest
 from .aliases import Aliases
 from .content import merge_rows
 from .errors import ArchiveError
-from .parquet import RAW, keys_of, read, read_raw
+from .parquet import RAW, Wanted, keys_of, read, read_raw
 from .tables import SeriesBuckets, SeriesRows
 from .vault import Vault
 
@@ -26,15 +26,18 @@ class RestoreReport:
 
     files: list[str] = field(default_factory=list)
     rows: int = 0
+    entities: set[str] = field(default_factory=set)
+    """Which were found, as they are called today."""
     problems: list[str] = field(default_factory=list)
 
 
 class Restorer:
     """Reads what a vault's targets hold; never more than one series of one file is in memory."""
 
-    def __init__(self, vault: Vault) -> None:
-        """Take the store and its targets."""
+    def __init__(self, vault: Vault, names: Mapping[SeriesKey, str] | None = None) -> None:
+        """Take the store and its targets; `names` says what entities are called today, whatever files call them."""
         self._vault = vault
+        self._names = names or {}
         self.access = vault.access
         self.report = RestoreReport()
 
@@ -45,15 +48,29 @@ class Restorer:
         """
         called = self._vault.aliases()
         for key, path in self._paths(DAILY, when):
-            parts = self._guarded(key, read(path, when=when, entities=entities))
-            yield from called.told(parts, self._twofold(called, path), _kind_of_days, merge_buckets)
+            parts = self._guarded(key, read(path, when=when, wanted=self._wanted(called, entities)))
+            for series, days in called.told(parts, self._twofold(called, path), _kind_of_days, merge_buckets):
+                yield self._as_today(series), days
 
     def events(self, when: TimeRange, entities: Container[str] | None = None) -> Iterator[SeriesRows]:
         """Yield archived single rows in `when`, day by day, series by series."""
         called = self._vault.aliases()
         for key, path in self._paths(RAW, when):
-            parts = self._guarded(key, read_raw(path, when=when, entities=entities))
-            yield from called.told(parts, self._twofold(called, path), _kind_of_rows, merge_rows)
+            parts = self._guarded(key, read_raw(path, when=when, wanted=self._wanted(called, entities)))
+            for series, rows in called.told(parts, self._twofold(called, path), _kind_of_rows, merge_rows):
+                yield self._as_today(series), rows
+
+    def _name(self, series: Series) -> str | None:
+        return self._names.get(series.key) or series.labels.get("entity_id")
+
+    def _wanted(self, called: Aliases, entities: Container[str] | None) -> Wanted | None:
+        return None if entities is None else lambda series: self._name(called.of(series)) in entities
+
+    def _as_today(self, series: Series) -> Series:
+        if (name := self._name(series)) is None:
+            return series
+        self.report.entities.add(name)
+        return replace(series, labels={**series.labels, "entity_id": name})
 
     def _twofold(self, called: Aliases, path: str) -> frozenset[tuple[SeriesKey, Kind]]:
         """Return which series of a file are one here, where any may be."""

@@ -112,7 +112,7 @@ def test_only_what_is_asked_for_is_read(path: Path) -> None:
     write(path, parts)
     begin = instant("Europe/Berlin", 2026, 10, 10)
     when = TimeRange(begin, begin + 2 * DAY)
-    [(one, rolled)] = read(path, when=when, entities={"sensor.mode"})
+    [(one, rolled)] = read(path, when=when, wanted=lambda series: series.labels["entity_id"] == "sensor.mode")
     assert one.labels["entity_id"] == "sensor.mode"
     assert ((rolled.starts >= when.start) & (rolled.starts < when.end)).all()
     assert len(rolled) == 2
