@@ -145,6 +145,7 @@ class ArchiveSet:
             return
         if archive.subentry_id in found:
             archive.async_note(found[archive.subentry_id])
+            archive.async_update_listeners()
 
     async def _end(self, archive: ArchiveCoordinator, *, gone: bool) -> None:
         del self.running[archive.subentry_id]

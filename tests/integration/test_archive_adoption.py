@@ -1,5 +1,6 @@
 """The card dies: Home Assistant and Strata are set up anew, and the archive in the same place is taken up."""
 
+import asyncio
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pandas as pd  # noqa: F401 - pyarrow imports it, which never ends while a test holds the clock still
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.strata.archive.errors import Problem, TargetError
@@ -77,10 +77,10 @@ def energy(home: HomeAssistant) -> er.RegistryEntry:
     return er.async_get(home).async_get_or_create("sensor", "shelly", "meter", suggested_object_id="energy")
 
 
-async def at_rest(home: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Wait for what goes on in the background with archives, one thing at a time."""
-    async with entry.runtime_data.archives._one_at_a_time:
-        pass
+async def at_rest(home: HomeAssistant) -> None:
+    """Wait for what goes on with archives in the background."""
+    names = (f"{DOMAIN} looks at", f"{DOMAIN} adopts")
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name().startswith(names)))
     await home.async_block_till_done()
 
 
@@ -92,7 +92,7 @@ async def test_a_place_with_an_archive_of_another_store_is_said_and_taken_up_by_
     home: HomeAssistant, start_hub: StartHub, usb: Path, energy: er.RegistryEntry
 ) -> None:
     entry = await start_hub(local(usb), **KEEP)
-    await at_rest(home, entry)
+    await at_rest(home)
     issue = ir.async_get(home).async_get_issue(DOMAIN, OCCUPIED)
     assert issue is not None
     assert issue.translation_placeholders == {
@@ -162,14 +162,14 @@ async def test_the_repair_takes_it_up(
 ) -> None:
     assert await async_setup_component(home, REPAIRS, {})
     entry = await start_hub(local(usb), **KEEP)
-    await at_rest(home, entry)
+    await at_rest(home)
     client = await hass_client()
     step = await start_repair_fix_flow(client, DOMAIN, OCCUPIED)
     assert step["step_id"] == "confirm"
     assert step["description_placeholders"]["archive"] == "USB"
     done = await process_repair_fix_flow(client, step["flow_id"])
     assert done["type"] == "create_entry"
-    await at_rest(home, entry)
+    await at_rest(home)
     assert entry.runtime_data.archives.running["usb"].data.months == 2
     issues = ir.async_get(home)
     assert issues.async_get_issue(DOMAIN, OCCUPIED) is None
@@ -181,7 +181,7 @@ async def test_a_repair_of_what_fails_or_is_gone(
 ) -> None:
     assert await async_setup_component(home, REPAIRS, {})
     entry = await start_hub(local(usb), **KEEP)
-    await at_rest(home, entry)
+    await at_rest(home)
     client = await hass_client()
     step = await start_repair_fix_flow(client, DOMAIN, OCCUPIED)
     other = await start_repair_fix_flow(client, DOMAIN, OCCUPIED)
@@ -190,7 +190,7 @@ async def test_a_repair_of_what_fails_or_is_gone(
         side_effect=TargetError(Problem.CANNOT_CONNECT, "the line is down"),
     ):
         await process_repair_fix_flow(client, step["flow_id"])
-        await at_rest(home, entry)
+        await at_rest(home)
     issue = ir.async_get(home).async_get_issue(DOMAIN, "archive_problems")
     assert issue is not None
     assert "the line is down" in issue.translation_placeholders["problems"]
@@ -236,8 +236,8 @@ async def test_files_that_are_left_alone_are_no_reason_to_stop(
 
 async def test_a_place_that_cannot_be_looked_at_is_no_news(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
     with patch("custom_components.strata.archive_set.ArchiveSet._off_loop", side_effect=DependencyMissing(["boto3"])):
-        entry = await start_hub(local(usb), **KEEP)
-        await at_rest(home, entry)
+        await start_hub(local(usb), **KEEP)
+        await at_rest(home)
     assert ir.async_get(home).async_get_issue(DOMAIN, OCCUPIED) is None
 
 
