@@ -32,6 +32,7 @@ from .last_good import async_remove_last_good
 from .memory import async_remove_memory
 from .mirror_set import MirrorSet
 from .outdoor import OutdoorTemperature
+from .renames import async_catch_up_renames, async_follow_renames
 from .retention import Retention
 from .retention_watch import async_connect_retention
 from .runtime import StrataConfigEntry, StrataData, ladder_of, supervise
@@ -68,6 +69,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
         manufacturer=TITLE,
         entry_type=dr.DeviceEntryType.SERVICE,
     )
+    async_catch_up_renames(hass, entry, worker)
     ingest = Ingest(hass, worker, IngestFilter.from_options(entry.options), watched_of(entry.options))
     entry.runtime_data = data = StrataData(
         worker=worker,
@@ -96,6 +98,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
     entry.async_on_unload(data.window_set.async_stop)
     entry.async_on_unload(data.ingest.async_stop)
     entry.async_on_unload(data.anomalies.async_stop)
+    async_follow_renames(hass, entry)
     data.ingest.async_start()
     entry.async_on_unload(data.outdoor.async_stop)
     data.outdoor.async_follow(retention_of(entry.options).get(CONF_WEATHER))

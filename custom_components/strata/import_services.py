@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.helpers import config_validation as cv, service
+from homeassistant.helpers import config_validation as cv, entity_registry as er, service
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
@@ -74,7 +74,8 @@ async def _async_import(call: ServiceCall) -> ServiceResponse:
     if ATTR_START in call.data:
         asked[ATTR_START] = to_micros(dt_util.as_utc(call.data[ATTR_START]))
     if call.data[ATTR_SOURCE] == RECORDER:
-        await entry.runtime_data.worker.write(lambda store: store.save_note(UNDER_WAY, asked))
+        note = {**asked, ATTR_ENTITIES: _for_life(call.hass, asked[ATTR_ENTITIES])}
+        await entry.runtime_data.worker.write(lambda store: store.save_note(UNDER_WAY, note))
     _begin(call.hass, entry, source, asked)
     return {"source": source.name, "entities": len(entities)}
 
@@ -100,7 +101,23 @@ async def async_resume_import(hass: HomeAssistant, entry: StrataConfigEntry) -> 
     except ImportFailed as error:
         LOGGER.warning("The import does not go on: %s", error)
         return
-    _begin(hass, entry, source, asked)
+    _begin(hass, entry, source, {**asked, ATTR_ENTITIES: _as_now(hass, asked.get(ATTR_ENTITIES))})
+
+
+def _for_life(hass: HomeAssistant, entities: list[str] | None) -> list[str] | None:
+    """Return entities as the registry knows them for life: one may be given another id before the import goes on."""
+    if entities is None:
+        return None
+    registry = er.async_get(hass)
+    return [entity_id if (known := registry.async_get(entity_id)) is None else known.id for entity_id in entities]
+
+
+def _as_now(hass: HomeAssistant, kept: list[str] | None) -> list[str] | None:
+    """Return the ids that entities have now."""
+    if kept is None:
+        return None
+    registry = er.async_get(hass)
+    return [entity_id for one in kept if (entity_id := er.async_resolve_entity_id(registry, one)) is not None]
 
 
 @callback

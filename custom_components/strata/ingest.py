@@ -107,6 +107,11 @@ class Ingest:
         self._in_slices(self._reconsider, list(self._entities))
 
     @callback
+    def async_rename_choice(self, ingest_filter: IngestFilter, watched: Selection) -> None:
+        """Take the same choices in new words, while one entity is given another id: the others stay as decided."""
+        self._filter, self._watched = ingest_filter, watched
+
+    @callback
     def async_set_scanned(self, entities: AbstractSet[str]) -> None:
         """Let the entities that are searched for anomalies get 5-minute summaries too."""
         changed = self._scanned ^ entities

@@ -76,9 +76,17 @@ def watched_of(options: Mapping[str, Any]) -> Selection:
 
 
 @callback
+def current_id(hass: HomeAssistant, series: Series) -> str | None:
+    """Return the entity id that a series' entity has now, None where the entity registry does not know it."""
+    identity = series.key.identity.removeprefix("entity:")
+    entry = er.async_get(hass).entities.get_entry(identity)
+    return None if entry is None else entry.entity_id
+
+
+@callback
 def facts_of(hass: HomeAssistant, series: Series) -> SeriesFacts:
     """Return what rules may ask about a series; of an entity that is gone what was last known of it."""
-    entity_id = series.labels.get("entity_id")
+    entity_id = current_id(hass, series) or series.labels.get("entity_id")
     if entity_id is None:
         return SeriesFacts(series.key.measurement)
     labels: set[str] = set()

@@ -5,20 +5,20 @@ from collections.abc import Callable, Iterable
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import Platform
-from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.entity_platform import async_get_platforms
 from homeassistant.util.signal_type import SignalType
 
-from .const import CONF_OPTIONS, CONF_PROVIDER, CONF_ROLE, DOMAIN, LOGGER, SUBENTRY_SOURCE
+from .const import CONF_PROVIDER, CONF_ROLE, DOMAIN, LOGGER, SUBENTRY_SOURCE
 from .coordinator import SourceCoordinator
 from .entity import StrataSourceEntity, owner_id, ranked_identifier
 from .issues import async_clear_source_issues, async_report_unknown_source
 from .ranking import RankedRole
 from .runtime import StrataConfigEntry
 from .sources import role as role_of
-from .sources.base import Metric, ParamKind, source_id
+from .sources.base import Metric
 from .store.worker import StoreWorker
 
 type Speaker = SourceCoordinator | RankedRole
@@ -48,7 +48,6 @@ class SourceSet:
         self._stopped = False
         self.running: dict[str, SourceCoordinator] = {}
         self.ranked: dict[str, RankedRole] = {}
-        entry.async_on_unload(hass.bus.async_listen(er.EVENT_ENTITY_REGISTRY_UPDATED, self._entity_updated))
         # Who asks while the hub is being set up is not answered; it hears when that is done.
         entry.async_on_unload(entry.async_on_state_change(self._changed))
 
@@ -108,30 +107,6 @@ class SourceSet:
     @callback
     def _changed(self) -> None:
         async_dispatcher_send(self._hass, SOURCES_CHANGED)
-
-    @callback
-    def _entity_updated(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
-        """Let sources follow an entity they read when it is given another id; the changed subentry says so to all."""
-        data = event.data
-        if data["action"] != "update" or (old := data.get("old_entity_id")) is None:
-            return
-        for source in [*self.running.values()]:
-            kept = source.provider.options
-            named = {param.key for param in source.provider.params if param.kind is ParamKind.ENTITY}
-            renamed = {
-                key: new for key in named if (new := _renamed(kept.get(key), old, data["entity_id"])) is not None
-            }
-            if not renamed or (subentry := self._entry.subentries.get(source.subentry_id)) is None:
-                continue
-            options = {**kept, **renamed}
-            wanted = source_id(source.role, type(source.provider)(options))
-            taken = {other.unique_id for other in self._subentries()} - {subentry.unique_id}
-            self._hass.config_entries.async_update_subentry(
-                self._entry,
-                subentry,
-                data={**subentry.data, CONF_OPTIONS: options},
-                unique_id=subentry.unique_id if wanted in taken else wanted,
-            )
 
     def _subentries(self) -> list[ConfigSubentry]:
         return self._entry.get_subentries_of_type(SUBENTRY_SOURCE)
@@ -219,13 +194,6 @@ class SourceSet:
     def _remove_device(self, role: str) -> None:
         if (device := self._device(role)) is not None:
             dr.async_get(self._hass).async_remove_device(device.id)
-
-
-def _renamed(value: object, old: str, new: str) -> str | list[object] | None:
-    """Return the value of an entity parameter with the new id in place of the old; None when the old is not in it."""
-    if isinstance(value, list):
-        return [new if one == old else one for one in value] if old in value else None
-    return new if value == old else None
 
 
 def shown_metrics(speaker: Speaker) -> list[Metric]:

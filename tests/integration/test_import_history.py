@@ -12,6 +12,7 @@ from homeassistant.components.recorder.models import StatisticMeanType
 from homeassistant.components.recorder.statistics import async_import_statistics
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.recorder import get_instance
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
@@ -167,6 +168,21 @@ async def test_an_import_goes_on_after_it_was_cut_off(home: HomeAssistant, with_
     assert (await hours(with_past, "sensor.load"))["2026-03-01T07:00:00+00:00"] == pytest.approx(700.0)
     await async_resume_import(home, with_past)
     assert home.data[RUNNING].done()
+
+
+async def test_an_import_that_goes_on_asks_for_entities_by_the_ids_they_have_then(
+    home: HomeAssistant, with_past: MockConfigEntry
+) -> None:
+    registry = er.async_get(home)
+    registry.async_get_or_create("light", "demo", "1", suggested_object_id="hall")
+    registry.async_get_or_create("light", "demo", "2", suggested_object_id="attic")
+    asked = {"source": "recorder", "entities": ["light.hall", "light.attic", "sensor.meter"]}
+    with patch("custom_components.strata.import_services._begin") as begin:
+        await home.services.async_call(DOMAIN, "import_history", asked, blocking=True)
+        registry.async_update_entity("light.hall", new_entity_id="light.corridor")
+        registry.async_remove("light.attic")
+        await async_resume_import(home, with_past)
+    assert begin.call_args.args[-1] == {"entities": ["light.corridor", "sensor.meter"]}
 
 
 @pytest.mark.usefixtures("socket_enabled")

@@ -1,6 +1,7 @@
 """Looks for anomalies: every hour at everything that is watched, and at once at what leaves its usual bounds."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, override
 
@@ -109,6 +110,21 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
         self.scanned_until = None
         self._choose()
         await self.async_request_refresh()
+
+    @callback
+    def async_rename(self, old: str, new: str) -> None:
+        """Go on watching an entity that was given another id; the options have it under that already."""
+        self.options = AnalysisOptions.of(self.config_entry.options)
+        if not self._unsubscribe:
+            # Not started yet, or ended.
+            return
+        if (known := self.watched.get(old)) is not None:
+            known.target = replace(known.target, entity_id=new)
+            self.watched = {new if each == old else each: watched for each, watched in self.watched.items()}
+            self._outside = {new if each == old else each for each in self._outside}
+            self._ingest.async_set_scanned(frozenset(self.watched))
+            self._announce()
+        self._follow(tuple(self.watched))
 
     @callback
     def async_listen_told(self, listener: Listener) -> CALLBACK_TYPE:
