@@ -40,6 +40,7 @@ SORTS = (
     Sort("motion", 12, 0.03, Kind.ON_OFF, None, 0, 0.0, 1.0),
     Sort("mode", 8, 0.01, Kind.TEXT, None, 0, 0.0, 1.0),
 )
+_DEVICE_CLASSES = frozenset({"power", "voltage", "temperature", "humidity", "energy"})
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MODES = ("idle", "heating", "cooling", "drying", "defrosting")
 
@@ -47,11 +48,12 @@ _MODES = ("idle", "heating", "cooling", "drying", "defrosting")
 def series_of(store: SqliteStore, sort: Sort, number: int) -> Series:
     """Return the series of an entity, new to the store."""
     name = f"{sort.name}_{number}"
+    labels = {"entity_id": f"sensor.{name}", "domain": "sensor", "friendly_name": name, "device_id": f"d{name}"}
     return store.series(
         SeriesKey.of_entity("home_assistant_events", f"{number:032x}{sort.name}"),
         kind=sort.kind,
         unit=sort.unit,
-        labels={"entity_id": f"sensor.{name}", "domain": "sensor", "friendly_name": name, "device_id": f"d{name}"},
+        labels=labels | ({"device_class": sort.name} if sort.name in _DEVICE_CLASSES else {}),
         fine=sort.fine,
     )
 

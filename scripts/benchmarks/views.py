@@ -24,7 +24,7 @@ from custom_components.strata.store.keys import key_range, key_series, periods
 from custom_components.strata.store.reader import StoreReader
 from custom_components.strata.store.sqlite import SqliteStore
 from custom_components.strata.store.timeline import build
-from custom_components.strata.store.views.energy import is_meter, is_power
+from custom_components.strata.store.views.metering import is_meter, is_power
 from custom_components.strata.store.views.query import MaterializedViews
 
 TIMEZONE = "Europe/Berlin"

@@ -124,6 +124,41 @@ def test_meters_of_a_day_or_month_do_not_count_twice(home: ViewHome) -> None:
     assert home.row(DEVICES)["entity_id"] == "sensor.plug_energy_total"
 
 
+def test_registers_of_day_and_night_are_both_counted(home: ViewHome) -> None:
+    """They are names of tariffs, and not of the time a meter counts for."""
+    for name in ("energy_day_tariff", "energy_night_tariff", "heat_day", "heat_night", "daily_energy", "plug_daily"):
+        meter = home.entity(f"sensor.{name}", Kind.METER, "kWh", device_id="meter")
+        home.put(meter, (berlin(1), 1.0), (berlin(1, 1), 2.0))
+    home.refresh(berlin(1, 3))
+    assert {row["entity_id"] for row in home.rows(DEVICES)} == {
+        "sensor.energy_day_tariff",
+        "sensor.energy_night_tariff",
+        "sensor.heat_day",
+        "sensor.heat_night",
+    }
+
+
+def test_phases_are_not_counted_beside_their_sum(home: ViewHome) -> None:
+    for name in ("em_phase_a_power", "em_phase_b_power", "em_total_active_power", "pump_l1_power", "pump_l2_power"):
+        power = home.entity(f"sensor.{name}", unit="W", device_id="em" if name.startswith("em") else "pump")
+        home.put(power, (berlin(1), 1000.0), (berlin(1, 2), None))
+    home.refresh(berlin(1, 3))
+    assert {row["entity_id"] for row in home.rows(DEVICES)} == {
+        "sensor.em_total_active_power",
+        "sensor.pump_l1_power",
+        "sensor.pump_l2_power",
+    }
+
+
+def test_limits_and_ratings_use_nothing(home: ViewHome) -> None:
+    home.put(home.entity("number.charge_limit", unit="kW"), (berlin(1), 11.0))
+    home.put(home.entity("sensor.rated_power", unit="W", device_class="apparent_power"), (berlin(1), 5000.0))
+    home.put(home.entity("number.spent", Kind.METER, "kWh"), (berlin(1), 1.0), (berlin(1, 1), 9.0))
+    home.refresh(berlin(1, 3))
+    assert home.rows(DEVICES) == []
+    assert home.rows("hourly_energy_cost") == []
+
+
 def test_outlets_of_one_strip_count_each_with_their_own_power(home: ViewHome) -> None:
     for number, watts in ((1, 50.0), (2, 80.0)):
         meter = home.entity(f"sensor.strip_outlet_{number}_energy", Kind.METER, "kWh", device_id="strip")

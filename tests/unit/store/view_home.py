@@ -29,7 +29,9 @@ class ViewHome:
         self.store.open()
 
     def entity(self, entity_id: str, kind: Kind = Kind.MEASUREMENT, unit: str | None = None, **labels: str) -> Series:
-        """Return the series of an entity; its name is its identity."""
+        """Return the series of an entity; its name is its identity, and what measures watts is a power."""
+        if kind is Kind.MEASUREMENT and unit in {"W", "kW"}:
+            labels.setdefault("device_class", "power")
         return self.store.series(
             SeriesKey.of_entity("home_assistant_events", entity_id),
             kind=kind,

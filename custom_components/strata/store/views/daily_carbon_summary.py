@@ -8,8 +8,8 @@ from ...core.model import MICROS_PER_SECOND, Series
 from ...core.rollup import Rollup
 from .base import DATE, FIVE_YEARS, Column, View, ViewRow
 from .day import CARBON, RENEWABLE
-from .energy import factor_to
 from .facts import Facts
+from .metering import factor_to
 
 _UNIT = "gCO2eq/kWh"
 

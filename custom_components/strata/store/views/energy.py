@@ -12,17 +12,10 @@ from numpy.typing import NDArray
 
 from ...core.model import MICROS_PER_SECOND, Kind, Series
 from ...core.rollup import Rollup
-from ...core.units import UnitError, convert, price_unit
+from ...core.units import UnitError, price_unit
 from .day import CARBON, PRICES, Day, Floats
+from .metering import counted_once, factor_to, is_meter, is_power, named_for
 
-_CYCLES = frozenset(
-    "today yesterday hourly daily weekly monthly quarterly yearly hour day week month quarter year".split()  # noqa: SIM905 - words
-)
-"""Words at the end of the names of meters that count again what the device's own meter counts."""
-_QUANTITIES = frozenset(
-    "energy power consumption consumed usage total active current now electric electricity kwh wh w kw".split()  # noqa: SIM905 - words
-)
-"""Words that tell what is measured, not of what."""
 _CARBON_UNIT = "gCO2eq/kWh"
 
 
@@ -63,26 +56,6 @@ class Total:
     carbon_kwh: float
 
 
-def factor_to(unit: str | None, wanted: str) -> float | None:
-    """Return what a value in `unit` is multiplied with to be in `wanted`, None where it is no such quantity."""
-    if unit is None:
-        return None
-    try:
-        return convert(1.0, unit, wanted)
-    except UnitError:
-        return None
-
-
-def is_meter(series: Series) -> bool:
-    """Tell whether a series counts energy."""
-    return series.kind is Kind.METER and factor_to(series.unit, "kWh") is not None
-
-
-def is_power(series: Series) -> bool:
-    """Tell whether a series measures power."""
-    return series.kind is Kind.MEASUREMENT and factor_to(series.unit, "W") is not None
-
-
 def devices(day: Day, known_before: Callable[[Series], bool] = lambda series: False) -> list[DeviceEnergy]:
     """Return what each device used on a day.
 
@@ -105,13 +78,13 @@ def devices(day: Day, known_before: Callable[[Series], bool] = lambda series: Fa
     found = [
         _metered(day, *meter, _partner(meter[0], own, powers.get(device, ())))
         for device, own in meters.items()
-        for meter in _without_cycles(own)
+        for meter in counted_once(own)
     ]
     found += [
         _integrated(day, series, rollup)
         for device, own in powers.items()
         if device not in meters and device not in silent
-        for series, rollup in own
+        for series, rollup in counted_once(own)
     ]
     return sorted(found, key=lambda device: device.series.id or 0)
 
@@ -120,25 +93,14 @@ def _device(series: Series) -> str:
     return series.labels.get("device_id") or series.key.identity
 
 
-def _words(series: Series) -> list[str]:
-    return series.labels.get("entity_id", "").partition(".")[2].split("_")
-
-
-def _without_cycles(own: list[tuple[Series, Rollup]]) -> list[tuple[Series, Rollup]]:
-    """Return a device's meters without those that count a day or a month of another one again."""
-    lasting = [meter for meter in own if _CYCLES.isdisjoint(_words(meter[0]))]
-    return lasting or own[:1]
-
-
 def _partner(
     meter: Series, meters: list[tuple[Series, Rollup]], powers: Iterable[tuple[Series, Rollup]]
 ) -> tuple[Series, Rollup] | None:
     """Return the power that belongs to a meter: the device's only one, or the one of the same name."""
     candidates = list(powers)
-    if len(_without_cycles(meters)) == 1 and len(candidates) == 1:
+    if len(counted_once(meters)) == 1 and len(candidates) == 1:
         return candidates[0]
-    named = [word for word in _words(meter) if word not in _QUANTITIES]
-    return next((p for p in candidates if [w for w in _words(p[0]) if w not in _QUANTITIES] == named), None)
+    return next((power for power in candidates if named_for(power[0]) == named_for(meter)), None)
 
 
 def _metered(day: Day, series: Series, rollup: Rollup, power: tuple[Series, Rollup] | None) -> DeviceEnergy:

@@ -28,8 +28,8 @@ from . import VIEWS
 from .areas import area_history, note_areas
 from .base import Shape, View, ViewRow
 from .day import CARBON, PRICES, Day, Inputs
-from .energy import is_meter, is_power
 from .facts import Facts
+from .metering import is_meter, is_power
 
 CURSOR = "views"
 """The name of the views' place in the change feed, and of their note in the file."""
