@@ -102,6 +102,8 @@ class Hooks:
     done: Callable[[DownsampleReport], None] = lambda report: None
     failed: Callable[[str, str], None] = lambda step, reason: None
     """A step failed, or takes too long."""
+    succeeded: Callable[[str], None] = lambda step: None
+    """A step came to its end."""
     changed: Callable[[], None] = lambda: None
     """Something began, went on or ended."""
 
@@ -247,6 +249,7 @@ class _Watched:
             await self.retention.note_failure(self.step, monotonic() - self._began, reason)
         elif error is None:
             self.retention.failures.pop(self.step, None)
+            self.retention.hooks.succeeded(self.step)
         self.retention.hooks.changed()
 
 

@@ -24,6 +24,7 @@ DISK_SECONDS = 3600.0
 LEAST_FREE = 500 * 1024 * 1024
 """Bytes that have to be free on the disk of the store."""
 FREE_AGAIN = 2 * LEAST_FREE
+MEGABYTE = 1e6
 
 
 class RetentionWatch:
@@ -61,14 +62,19 @@ class RetentionWatch:
     @callback
     def failed(self, step: str, reason: str) -> None:
         """Tell that a step failed, or runs for too long."""
-        self._tell(ISSUE_FAILED, step, reason)
+        self._tell(ISSUE_FAILED, step, reason, f"{ISSUE_FAILED}_{step}")
 
-    def _tell(self, issue: str, step: str, reason: str) -> None:
+    @callback
+    def succeeded(self, step: str) -> None:
+        """Take back what was said of a step; what others failed at still holds."""
+        ir.async_delete_issue(self._hass, DOMAIN, f"{ISSUE_FAILED}_{step}")
+
+    def _tell(self, issue: str, step: str, reason: str, issue_id: str | None = None) -> None:
         self._hass.bus.async_fire(EVENT_RETENTION_FAILED, {"step": step, "reason": reason})
         ir.async_create_issue(
             self._hass,
             DOMAIN,
-            issue,
+            issue_id or issue,
             is_fixable=False,
             severity=ir.IssueSeverity.ERROR,
             translation_key=issue,
@@ -77,15 +83,14 @@ class RetentionWatch:
 
     @callback
     def done(self, report: DownsampleReport) -> None:
-        """Take back what was said of a step that has succeeded, and keep its figures as points."""
-        ir.async_delete_issue(self._hass, DOMAIN, ISSUE_FAILED)
+        """Keep the figures of a step as points."""
         if not report.source_rows and not report.problems:
             return
         now = to_micros(dt_util.utcnow())
         tags = {"operation_type": OPERATIONS[report.tier]}
         figures = {
             "records_processed": (float(report.source_rows), None),
-            "storage_freed_mb": (report.bytes_freed / 1024**2, "MB"),
+            "storage_freed_mb": (report.bytes_freed / MEGABYTE, "MB"),
             "duration_seconds": (report.seconds, "s"),
             "errors": (float(len(report.problems)), None),
         }
@@ -108,7 +113,7 @@ def async_connect_retention(hass: HomeAssistant, entry: StrataConfigEntry) -> No
     hooks.schedule = lambda: schedule_of(entry.options)
     hooks.keeps = keeps
     hooks.expire_days = lambda: expires_days(entry)
-    hooks.done, hooks.failed = watch.done, watch.failed
+    hooks.done, hooks.failed, hooks.succeeded = watch.done, watch.failed, watch.succeeded
     hooks.changed = data.store.async_update_listeners
     data.tasks.append(
         entry.async_create_background_task(hass, supervise("disk watch", watch.run), f"{DOMAIN} disk watch")

@@ -100,12 +100,16 @@ async def test_a_step_that_fails_is_an_issue_and_an_event_until_it_succeeds(
                 await data.retention.downsample("raw")
     await home.async_block_till_done(wait_background_tasks=False)
     assert [event.data for event in events] == [{"step": "downsample_hourly", "reason": "no room"}]
-    assert ir.async_get(home).async_get_issue("strata", "retention_failed") is not None
+    issues = ir.async_get(home)
+    assert issues.async_get_issue("strata", "retention_failed_downsample_hourly") is not None
     journal = await data.worker.read(lambda reader: reader.operations())
     assert [operation.errors for operation in journal if operation.errors] == [("no room",)] * 2
 
+    # Another step that succeeds does not make this one good.
+    await data.retention.downsample("hourly")
+    assert issues.async_get_issue("strata", "retention_failed_downsample_hourly") is not None
     await data.retention.downsample("raw")
-    assert ir.async_get(home).async_get_issue("strata", "retention_failed") is None
+    assert issues.async_get_issue("strata", "retention_failed_downsample_hourly") is None
     assert data.retention.failures == {}
 
 
@@ -129,6 +133,7 @@ async def test_a_step_that_takes_too_long_is_told_of(
     assert events[0].data["step"] == "archive"
     assert "still running" in events[0].data["reason"]
     assert data.retention.progress is None
+    assert ir.async_get(home).async_get_issue("strata", "retention_failed_archive") is None
 
 
 async def test_a_disk_that_runs_full_is_told_of_once(
@@ -164,3 +169,7 @@ async def test_figures_of_a_step_become_points(home: HomeAssistant, start_hub: S
     assert report.source_rows == 48
     key = SeriesKey.of_tags("retention_metrics", {"operation_type": "downsample_hourly"}, "records_processed")
     assert worker.last(worker.find(key)).value == 48.0
+    freed = worker.find(
+        SeriesKey.of_tags("retention_metrics", {"operation_type": "downsample_hourly"}, "storage_freed_mb")
+    )
+    assert (worker.last(freed).value, freed.unit) == (report.bytes_freed / 1_000_000, "MB")

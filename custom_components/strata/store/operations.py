@@ -10,6 +10,9 @@ from ..core.model import MICROS_PER_SECOND, Micros
 KEPT = timedelta(days=400)
 """A year can be looked back on, whenever one looks."""
 
+WINS_SPACE = "type NOT LIKE 'downsample%' AND type != 'erase'"
+"""Which entries add to the space that was won: the steps of the ladder have a table of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -24,7 +27,10 @@ class Operation:
 
 
 def record(connection: sqlite3.Connection, operation: Operation) -> None:
-    """Write an operation down and let go of what is older than a journal is good for; call it in a transaction."""
+    """Write an operation down and let go of what is older than a journal is good for; call it in a transaction.
+
+    What says how much space was won stays, for it adds up: there is such an entry for each run of the archive.
+    """
     connection.execute(
         "INSERT INTO operation (type, started, seconds, records, bytes_freed, errors) VALUES (?, ?, ?, ?, ?, ?)",
         (
@@ -37,7 +43,7 @@ def record(connection: sqlite3.Connection, operation: Operation) -> None:
         ),
     )
     oldest = operation.started - int(KEPT.total_seconds()) * MICROS_PER_SECOND
-    connection.execute("DELETE FROM operation WHERE started < ?", (oldest,))
+    connection.execute(f"DELETE FROM operation WHERE started < ? AND NOT (bytes_freed > 0 AND {WINS_SPACE})", (oldest,))
 
 
 def since(connection: sqlite3.Connection, start: Micros) -> list[Operation]:

@@ -36,7 +36,7 @@ def _freed(connection: sqlite3.Connection) -> int:
     """Return the bytes of chunks the ladder and archives have deleted, as they were measured when that was done."""
     ladder, others = connection.execute(
         "SELECT (SELECT COALESCE(SUM(bytes_freed), 0) FROM ladder_step),"
-        " (SELECT COALESCE(SUM(bytes_freed), 0) FROM operation WHERE type NOT LIKE 'downsample%' AND type != 'erase')"
+        f" (SELECT COALESCE(SUM(bytes_freed), 0) FROM operation WHERE {operations.WINS_SPACE})"
     ).fetchone()
     return int(ladder) + int(others)
 

@@ -31,6 +31,15 @@ def test_the_journal_forgets_after_400_days(tmp_path: Path) -> None:
             assert [operation.started for operation in reader.operations()] == [NOON + 401 * DAY, NOON + DAY]
 
 
+def test_space_that_was_won_is_never_forgotten(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path / "strata.db", now=lambda: NOON) as store:
+        for days, name, won in ((0, "archive", 700), (0, "erase", 50), (1, "archive", 0), (900, "archive", 30)):
+            store.record_operation(Operation(name, NOON + days * DAY, bytes_freed=won))
+        with store.reader() as reader:
+            assert reader.sizes().freed_bytes == 730
+            assert [operation.bytes_freed for operation in reader.operations()] == [30, 700]
+
+
 def test_a_step_of_the_ladder_is_in_the_journal(tmp_path: Path) -> None:
     now = NOON + 30 * DAY
     with SqliteStore(tmp_path / "strata.db", now=lambda: now) as store:
