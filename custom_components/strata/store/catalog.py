@@ -126,6 +126,13 @@ class Dictionaries:
         self._causes: OrderedDict[str, int] = OrderedDict()
         self._plain: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._newest: dict[Flag, int] = {}
+        self.handed_out: dict[str, set[int]] | None = None
+        """By table, the ids given out since somebody wanted to know; None: nobody does."""
+
+    def _hand_out(self, table: str, number: int) -> int:
+        if self.handed_out is not None:
+            self.handed_out[table].add(number)
+        return number
 
     def forget(self) -> None:
         """Drop everything remembered."""
@@ -141,7 +148,7 @@ class Dictionaries:
         if number is None:
             number = self._number("text", "value", value)
             _remember(self._texts, value, number, _REMEMBERED_TEXTS)
-        return number
+        return self._hand_out("text", number)
 
     def attributes(self, series: int, content: Mapping[str, object]) -> int | None:
         """Return the id of attributes, None while the series' attributes have not changed."""
@@ -155,7 +162,7 @@ class Dictionaries:
             found = self._connection.execute("SELECT id FROM attributes WHERE digest = ?", (digest,)).fetchone()
             number = int(found[0]) if found else self._define(Flag.ATTRIBUTES, text)
             _remember(self._attributes, digest, number, _REMEMBERED_ATTRIBUTES)
-        self._in_force[series] = (content, number)
+        self._in_force[series] = (content, self._hand_out("attributes", number))
         return None if before and before[1] == number else number
 
     def cause(self, series: int, time: int, cause: Cause) -> tuple[int | None, list[tuple[int, int, int]]]:
@@ -172,6 +179,8 @@ class Dictionaries:
             number = self._store_cause(cause)
         if number is None:
             _remember(self._plain, cause.id, (series, time), _REMEMBERED_CAUSES)
+        else:
+            self._hand_out("cause", number)
         return number, linked
 
     def _promote(self, context: str) -> list[tuple[int, int, int]]:
@@ -183,7 +192,7 @@ class Dictionaries:
     def _store_cause(self, cause: Cause) -> int:
         number = self._define(Flag.CAUSE, json.dumps([cause.id, cause.parent, cause.user]))
         _remember(self._causes, cause.id, number, _REMEMBERED_CAUSES)
-        return number
+        return self._hand_out("cause", number)
 
     def _define(self, what: Flag, content: str) -> int:
         newest = self._newest.get(what)

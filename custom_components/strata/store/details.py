@@ -110,16 +110,25 @@ def prune(connection: sqlite3.Connection, before: Micros) -> int:
     return int(columns.shape[1] - kept.shape[1])
 
 
-def erase(connection: sqlite3.Connection, series: frozenset[int], *, dry_run: bool = False) -> int:
-    """Delete what is kept beside the rows of some series, and what only that referred to; return how many there were.
+def erase(
+    connection: sqlite3.Connection, series: frozenset[int], keys: tuple[int, int], *, dry_run: bool = False
+) -> tuple[int, set[int], set[int]]:
+    """Delete what is kept beside the rows of some series in the chunks after one key and up to another.
 
+    Returns how many there were, and the numbers of attributes and causes that the others in these chunks refer to.
     Call it in a transaction.
     """
     wanted = list(series)
     count = 0
-    for key, blob in connection.execute("SELECT key, blob FROM detail_chunk").fetchall():
+    attributes: set[int] = set()
+    causes: set[int] = set()
+    for key, blob in connection.execute(
+        "SELECT key, blob FROM detail_chunk WHERE key > ? AND key <= ?", keys
+    ).fetchall():
         columns = _decoded(blob)
         gone = np.isin(columns[0], wanted)
+        attributes.update(columns[2, ~gone].tolist())
+        causes.update(columns[3, ~gone].tolist())
         count += int(gone.sum())
         if dry_run or not gone.any():
             continue
@@ -127,10 +136,7 @@ def erase(connection: sqlite3.Connection, series: frozenset[int], *, dry_run: bo
             connection.execute("DELETE FROM detail_chunk WHERE key = ?", (key,))
         else:
             _write(connection, key_period(key), columns[:, ~gone])
-    if count and not dry_run:
-        remaining = connection.execute("SELECT blob FROM detail_chunk")
-        _forget_unused(connection, (_decoded(blob) for (blob,) in remaining))
-    return count
+    return count, attributes, causes
 
 
 def _newest_attributes(columns: Columns) -> NDArray[np.int64]:

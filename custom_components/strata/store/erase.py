@@ -1,14 +1,23 @@
-"""Erasing series: their rows in every layer, and everything that only they referred to."""
+"""Erasing series: their rows in every layer, and everything that only they referred to.
 
-from collections.abc import Callable, Collection, Iterator
+It is done a piece at a time, so that rows which come meanwhile never wait long. The rows of a few series go in one
+transaction each; what only they referred to (attributes, causes, texts) is found out afterwards by looking through
+what is left. Wherever it is cut off, the series are still known, so the same erasure can be asked for again: it finds
+whatever is left, also what nothing refers to any more since the first attempt.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 import sqlite3
 
 import numpy as np
 
-from ..core.model import Kind, Micros
+from ..core.model import Flag, Kind, TimeRange
 from . import buckets, details, rows
+from .catalog import Dictionaries
+from .connection import transaction
 from .keys import KINDS, MAX_SERIES, NO_KIND, key_kind, key_period
+from .pace import Pace
 from .tiers import HOURLY, RAW, Tier
 from .views import VIEWS
 from .views.base import Shape
@@ -16,6 +25,14 @@ from .views.base import Shape
 _BY_SERIES = ("live", "resume", "last", "carry", "base", "dirty", "changes", "kept_from", "view_area")
 """Tables with a column `series` whose rows go."""
 _WITH_TEXTS = ("live", "last", "carry", "base")
+_SERIES_AT_ONCE = 8
+_CHUNKS_AT_ONCE = 100
+"""Chunks read in one piece: some milliseconds."""
+_DELETED_AT_ONCE = 2000
+_PAGES_AT_ONCE = 1024
+
+type Key = tuple[str, str]
+"""A measurement and an identity, by which forecasts are kept."""
 
 
 @dataclass(slots=True)
@@ -25,61 +42,199 @@ class Erased:
     rows: dict[str, int] = field(default_factory=dict)
     bytes: int = 0
     texts: int = 0
-    spans: list[tuple[Micros, Micros]] = field(default_factory=list)
-    """Stretches with hours of the series: what is told of all together there has to be worked out again."""
 
     @property
     def total(self) -> int:
         """All rows."""
         return sum(self.rows.values())
 
+    def add(self, name: str, count: int) -> None:
+        """Count rows of a layer or table."""
+        self.rows[name] = self.rows.get(name, 0) + count
 
-def erase(
-    connection: sqlite3.Connection,
-    tiers: Collection[Tier],
-    series: Collection[int],
-    names: Collection[str],
-    *,
-    forget: bool,
-    dry_run: bool,
-) -> Erased:
-    """Erase series from the file, or say what that would be; to be used after compaction, in a transaction.
 
-    `names` are entity ids and identities under which findings about them are kept. With `forget` the series
-    go, too. Finished rows of views that tell of several entities together stay; `spans` says where they can be worked
-    out again.
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """What is to be erased: series by number, names under which findings are kept, and forecasts."""
+
+    series: Sequence[int]
+    names: Collection[str] = ()
+    forecasts: Collection[Key] = ()
+
+
+class Erasure:
+    """An erasure under way; call `step` on the writer's thread, with anything else in between.
+
+    `due_again` has views of a range worked out again, inside a transaction. Finished rows of views that tell of several
+    entities together stay until then.
     """
-    done = Erased()
-    which = f"({', '.join(str(int(number)) for number in series)})"
-    texts: set[int] = set()
-    for tier in tiers:
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        tiers: Collection[Tier],
+        dictionaries: Dictionaries,
+        due_again: Callable[[TimeRange], None],
+        doomed: Doomed,
+        *,
+        dry_run: bool,
+    ) -> None:
+        """Take what is to go; nothing has been done yet."""
+        self.connection = connection
+        self.done = Erased()
+        self._tiers = tiers
+        self._dictionaries = dictionaries
+        self._due_again = due_again
+        self._doomed = doomed
+        self._dry_run = dry_run
+        self._work = self._pieces()
+
+    def step(self) -> bool:
+        """Do one piece; return False when there was none left."""
+        return next(self._work, False)
+
+    def begin(self) -> None:
+        """Have what is deleted from now on overwritten in the file; call it after compaction."""
+        if self._dry_run:
+            return
+        # What is in use is looked up piece by piece; whatever gets into use meanwhile is noted here.
+        self._dictionaries.forget()
+        self._dictionaries.handed_out = {name: set() for name in ("text", "attributes", "cause")}
+        self.connection.execute("PRAGMA secure_delete = ON").fetchall()
+
+    def end(self) -> None:
+        """Empty the log, which remembers what was deleted; call it however the erasure ended."""
+        if self._dry_run:
+            return
+        self._dictionaries.handed_out = None
+        _end(self.connection)
+
+    def _pieces(self) -> Iterator[bool]:
+        series = self._doomed.series
+        for low in range(0, len(series), _SERIES_AT_ONCE):
+            self._rows_of(series[low : low + _SERIES_AT_ONCE])
+            yield True
+        self._named()
+        yield True
+        yield from self._details()
+        if self._dry_run:
+            return
+        yield from self._texts()
+        while self.connection.execute("PRAGMA freelist_count").fetchone()[0]:
+            # Free pages may still hold what was deleted before, when it was merely old.
+            self.connection.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+            yield True
+
+    # Rows
+
+    def _rows_of(self, series: Sequence[int]) -> None:
+        """Erase the rows of some series; all of them in one transaction, or a roll-up might bring some back."""
+        which = f"({', '.join(str(int(number)) for number in series)})"
+        with transaction(self.connection):
+            for tier in self._tiers:
+                self._chunks_of(tier, which)
+            for table in (*_BY_SERIES, *(view.table for view in VIEWS if view.column(Shape.ENTITY))):
+                self._delete(table, f"series IN {which}")
+
+    def _chunks_of(self, tier: Tier, which: str) -> None:
         where = f"(key >> 4) & {MAX_SERIES} IN {which}"
-        found = connection.execute(f"SELECT key, rows, blob FROM {tier.table} WHERE {where}").fetchall()
-        done.rows[tier.name] = sum(count for _, count, _ in found)
-        done.bytes += sum(len(blob) for _, _, blob in found)
-        texts |= {code for key, _, blob in found for code in _codes(key, blob)}
+        found = self.connection.execute(f"SELECT key, rows, length(blob) FROM {tier.table} WHERE {where}").fetchall()
+        self.done.add(tier.name, sum(count for _, count, _ in found))
+        self.done.bytes += sum(size for _, _, size in found)
+        if self._dry_run or not found:
+            return
+        self.connection.executemany(f"DELETE FROM {tier.table} WHERE key = ?", [(key,) for key, _, _ in found])
         if tier.name == HOURLY:
-            done.spans = [(key_period(key) * tier.span, (key_period(key) + 1) * tier.span) for key, _, _ in found]
-        if not dry_run:
-            connection.execute(f"DELETE FROM {tier.table} WHERE {where}")
-    by_view = [view.table for view in VIEWS if view.column(Shape.ENTITY)]
-    for table in (*_BY_SERIES, *by_view):
-        done.rows[table] = _count(connection, table, f"series IN {which}")
-        if not dry_run:
-            connection.execute(f"DELETE FROM {table} WHERE series IN {which}")
-    marks = ", ".join("?" * len(names))
-    done.rows["anomaly"] = _count(connection, "anomaly", f"entity IN ({marks})", *names)
-    done.rows["detail"] = details.erase(connection, frozenset(series), dry_run=dry_run)
-    if not dry_run:
-        connection.execute(f"DELETE FROM anomaly WHERE entity IN ({marks})", tuple(names))
-        if forget:
-            connection.execute(f"DELETE FROM series WHERE id IN {which}")
-        done.texts = _forget_texts(connection, tiers, texts - {0})
-    return done
+            for period in sorted({key_period(key) for key, _, _ in found}):
+                self._due_again(TimeRange(period * tier.span, (period + 1) * tier.span))
 
+    def _named(self) -> None:
+        with transaction(self.connection):
+            for name in self._doomed.names:
+                self._delete("anomaly", "entity = ?", name)
+            for measurement, identity in self._doomed.forecasts:
+                self._delete("forecast", "measurement = ? AND identity = ?", measurement, identity)
 
-def _count(connection: sqlite3.Connection, table: str, where: str, *values: object) -> int:
-    return int(connection.execute(f"SELECT COUNT(*) FROM {table} WHERE {where}", values).fetchone()[0])
+    def _delete(self, table: str, where: str, *values: object) -> None:
+        count = self.connection.execute(f"SELECT COUNT(*) FROM {table} WHERE {where}", values).fetchone()[0]
+        self.done.add(table, int(count))
+        if count and not self._dry_run:
+            self.connection.execute(f"DELETE FROM {table} WHERE {where}", values)
+
+    # What only they referred to
+
+    def _details(self) -> Iterator[bool]:
+        """Erase attributes and causes of the series' rows, then those that nothing refers to any more."""
+        unused = {table: self._ids(table) for table in ("attributes", "cause")}
+        for number, cause in self.connection.execute(
+            "SELECT attributes, cause FROM live WHERE flag < ? AND (attributes IS NOT NULL OR cause IS NOT NULL)",
+            (int(Flag.ATTRIBUTES),),
+        ):
+            unused["attributes"].discard(number)
+            unused["cause"].discard(cause)
+        self.done.add("detail", 0)
+        series = frozenset(self._doomed.series)
+        for low, high in self._ranges("detail_chunk"):
+            with transaction(self.connection):
+                count, *used = details.erase(self.connection, series, (low, high), dry_run=self._dry_run)
+            self.done.add("detail", count)
+            for left, numbers in zip(unused.values(), used, strict=True):
+                left.difference_update(numbers)
+            yield True
+        if not self._dry_run:
+            for table, left in unused.items():
+                yield from self._forget(table, left)
+
+    def _texts(self) -> Iterator[bool]:
+        """Erase the texts that nothing speaks of any more.
+
+        Finer tiers are looked at before coarser ones: texts only ever move that way.
+        """
+        unused = self._ids("text")
+        for table in _WITH_TEXTS:
+            unused -= {code for (code,) in self.connection.execute(f"SELECT DISTINCT text FROM {table}")}
+        pace = Pace()
+        text = KINDS.index(Kind.TEXT)
+        for tier in self._tiers:
+            where = "1" if tier.name == RAW else f"key & 15 = {text}"
+            for low, high in self._ranges(tier.table):
+                for key, blob in self.connection.execute(
+                    f"SELECT key, blob FROM {tier.table} WHERE key > ? AND key <= ? AND {where}", (low, high)
+                ):
+                    unused.difference_update(_codes(key, blob))
+                    pace.step()
+                yield True
+        yield from self._forget("text", unused)
+
+    def _ids(self, table: str) -> set[int]:
+        return {number for (number,) in self.connection.execute(f"SELECT id FROM {table}")}
+
+    def _ranges(self, table: str) -> Iterator[tuple[int, int]]:
+        """Yield half-open ranges of a table's keys as `(after, up to)`, with a few chunks in each."""
+        low = -1
+        while True:
+            high = self.connection.execute(
+                f"SELECT MAX(key) FROM (SELECT key FROM {table} WHERE key > ? ORDER BY key LIMIT {_CHUNKS_AT_ONCE})",
+                (low,),
+            ).fetchone()[0]
+            if high is None:
+                return
+            yield low, high
+            low = high
+
+    def _forget(self, table: str, unused: set[int]) -> Iterator[bool]:
+        """Delete entries of a dictionary, but those that have come into use meanwhile."""
+        handed_out = (self._dictionaries.handed_out or {}).get(table, set())
+        waiting = sorted(unused)
+        for low in range(0, len(waiting), _DELETED_AT_ONCE):
+            gone = [(number,) for number in waiting[low : low + _DELETED_AT_ONCE] if number not in handed_out]
+            with transaction(self.connection):
+                self.connection.executemany(f"DELETE FROM {table} WHERE id = ?", gone)
+            # Or it would go on giving out their numbers.
+            self._dictionaries.forget()
+            if table == "text":
+                self.done.texts += len(gone)
+            yield True
 
 
 def _codes(key: int, blob: bytes) -> Iterator[int]:
@@ -92,27 +247,22 @@ def _codes(key: int, blob: bytes) -> Iterator[int]:
             yield from (code for code in np.unique(column).tolist() if code > 0)
 
 
-def _forget_texts(connection: sqlite3.Connection, tiers: Collection[Tier], codes: set[int]) -> int:
-    """Delete the texts of codes that nothing speaks of any more; return how many."""
-    unused = set(codes)
-    for table in _WITH_TEXTS:
-        unused -= {code for (code,) in connection.execute(f"SELECT DISTINCT text FROM {table}")}
-    for tier in tiers:
-        if not unused:
-            return 0
-        text = KINDS.index(Kind.TEXT)
-        where = "1" if tier.name == RAW else f"key & 15 = {text}"
-        for key, blob in connection.execute(f"SELECT key, blob FROM {tier.table} WHERE {where}"):
-            unused.difference_update(_codes(key, blob))
-    connection.executemany("DELETE FROM text WHERE id = ?", [(code,) for code in sorted(unused)])
-    return len(unused)
-
-
-def without_trace(connection: sqlite3.Connection, work: Callable[[], Erased]) -> Erased:
-    """Run `work` so that what it deletes is overwritten, in the file and its log, and cannot be found there."""
+def forget(connection: sqlite3.Connection, series: Collection[int]) -> None:
+    """Forget series whose rows are erased, without a trace of what they were called."""
     connection.execute("PRAGMA secure_delete = ON").fetchall()
     try:
-        return work()
+        with transaction(connection):
+            connection.executemany("DELETE FROM series WHERE id = ?", [(number,) for number in series])
     finally:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        connection.execute("PRAGMA secure_delete = OFF").fetchall()
+        _end(connection)
+
+
+def _end(connection: sqlite3.Connection) -> None:
+    """Empty the log, which remembers what was deleted."""
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.execute("PRAGMA secure_delete = OFF").fetchall()
+
+
+def forecast_keys(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
+    """Return measurement, identity and field of every forecast that is kept."""
+    return connection.execute("SELECT DISTINCT measurement, identity, field FROM forecast").fetchall()

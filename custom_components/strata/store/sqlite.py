@@ -7,7 +7,7 @@
 >>> store.roll_up(now)                                       # doctest: +SKIP
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 import sqlite3
 import time
@@ -17,7 +17,8 @@ from ..core.model import Flag, Forecast, Kind, Micros, Row, Series, SeriesKey, T
 from . import borders, buckets, catalog, forecasts, runs, schema
 from .base import Counters, OpenReport, StoreError
 from .connection import connect_writer, in_store_words, transaction
-from .erase import Erased, erase, without_trace
+from .erase import Doomed, Erased, forget
+from .erasing import ErasureRun, ForecastKey
 from .job import watermark
 from .maintenance import StoreMaintenance
 from .reader import StoreReader
@@ -216,33 +217,41 @@ class SqliteStore(StoreMaintenance):
         if self._unsaved:
             self.write(())
 
+    def begin_erase(
+        self, series: Sequence[Series], *, forecasts: Collection[ForecastKey] = (), dry_run: bool = False
+    ) -> ErasureRun:
+        """Return the erasing of series from every layer, which is then worked off a piece at a time; see `erase`."""
+        doomed = Doomed(
+            [one.id for one in series if one.id is not None],
+            {name for one in series for name in (one.key.identity, one.labels.get("entity_id", "")) if name},
+            forecasts,
+        )
+        self.compact()
+        return ErasureRun(self, doomed, self._by_id, dry_run=dry_run)
+
     def erase(self, series: Sequence[Series], *, forget: bool = False, dry_run: bool = False) -> Erased:
-        """Erase the rows of series from every layer, or say what that would be; see `erase`.
+        """Erase the rows of series from every layer, or say what that would be.
 
         With `forget` the series themselves go, too: those that nobody writes to any more.
         """
-        self.compact()
-        numbers = [one.id for one in series if one.id is not None]
-        names = {name for one in series for name in (one.key.identity, one.labels.get("entity_id", "")) if name}
-        with in_store_words(self.path):
-            done = without_trace(
-                self._connection,
-                lambda: self.transact(
-                    lambda c: erase(c, self.ladder.tiers, numbers, names, forget=forget, dry_run=dry_run)
-                ),
-            )
-            self._dictionaries.forget()
-            self._load_borders(self._connection)
-        if dry_run:
-            return done
-        if forget:
-            for one in series:
-                self._catalog.pop(one.key, None)
-                self._unsaved.pop(one.key, None)
-                self._by_id.pop(one.id or 0, None)
-        for start, end in done.spans:
-            self.recompute_views(TimeRange(start, end))
+        run = self.begin_erase(series, dry_run=dry_run)
+        try:
+            while run.step():
+                pass
+        finally:
+            done = run.end()
+        if forget and not dry_run:
+            self.forget(series)
         return done
+
+    def forget(self, series: Sequence[Series]) -> None:
+        """Forget series that nobody writes to any more and whose rows are erased."""
+        with in_store_words(self.path):
+            forget(self._connection, [one.id for one in series if one.id is not None])
+        for one in series:
+            self._catalog.pop(one.key, None)
+            self._unsaved.pop(one.key, None)
+            self._by_id.pop(one.id or 0, None)
 
     def write(
         self,

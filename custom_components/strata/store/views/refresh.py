@@ -85,7 +85,11 @@ class Refresh(StoreJob):
     def due_again(self, when: TimeRange) -> None:
         """Have every day that `when` touches worked out again."""
         with transaction(self._connection):
-            self._note_days([(when.start, when.end)])
+            self.note_again(when)
+
+    def note_again(self, when: TimeRange) -> None:
+        """Do the same inside of a transaction."""
+        self._note_days([(when.start, when.end)])
 
     def _inputs(self, given: Inputs | None) -> Inputs:
         kept = load_note(self._connection, CURSOR)
