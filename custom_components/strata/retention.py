@@ -13,7 +13,7 @@ from datetime import timedelta
 import logging
 from time import monotonic
 
-from .core.clock import floor_day, local_date
+from .core.clock import first_moment, local_date
 from .core.model import MICROS_PER_SECOND, Micros
 from .store.base import DownsampleReport, StoreError
 from .store.downsample import OPERATIONS
@@ -37,37 +37,33 @@ SUNDAY = 6
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When steps are due: microseconds after local midnight, the archive's on one day of the week (Monday is 0)."""
+    """When steps are due by the clock on the wall: microseconds from 00:00; the archive on a weekday (Monday is 0)."""
 
     hourly: Micros = 2 * HOUR
     daily: Micros = 2 * HOUR + HOUR // 2
     archive: Micros = 3 * HOUR
     weekday: int = SUNDAY
 
-    def after_midnight(self, step: str) -> Micros:
-        """Return how long after a local midnight a step is due."""
+    def time_of(self, step: str) -> Micros:
+        """Return the time of day at which a step is due."""
         return {HOURLY: self.daily, ARCHIVE: self.archive}.get(step, self.hourly)
 
 
-def latest_due(timezone: str, now: Micros, after_midnight: Micros = 2 * HOUR) -> Micros:
-    """Return the newest moment, so long after a local midnight, that is not in the future."""
-    midnight = floor_day(timezone, now)
-    if midnight + after_midnight > now:
-        midnight = floor_day(timezone, midnight - 1)
-    return midnight + after_midnight
+def latest_due(timezone: str, now: Micros, time: Micros = 2 * HOUR, weekday: int | None = None) -> Micros:
+    """Return the newest moment that is not in the future at which a time of day came, on one weekday or on any.
 
-
-def latest_due_on(timezone: str, now: Micros, after_midnight: Micros, weekday: int) -> Micros:
-    """Return the newest moment, so long after the midnight that begins a day of the week, that is not in the future."""
-    due = latest_due(timezone, now, after_midnight)
-    while local_date(timezone, due - after_midnight).weekday() != weekday:
-        due = floor_day(timezone, due - after_midnight - 1) + after_midnight
+    Where clocks skip that time it comes with the first moment after the gap, where they show it twice at the first.
+    """
+    # Clocks that go back across midnight show the old date again in the new day.
+    day = local_date(timezone, now) + timedelta(days=1)
+    while (due := first_moment(timezone, day, time)) > now or weekday not in {None, day.weekday()}:
+        day -= timedelta(days=1)
     return due
 
 
-def is_due(timezone: str, now: Micros, last_success: Micros | None, after_midnight: Micros = 2 * HOUR) -> bool:
+def is_due(timezone: str, now: Micros, last_success: Micros | None, time: Micros = 2 * HOUR) -> bool:
     """Tell whether a nightly step that last succeeded then has to run now."""
-    return last_success is None or last_success < latest_due(timezone, now, after_midnight)
+    return last_success is None or last_success < latest_due(timezone, now, time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +129,7 @@ class Retention:
         schedule, timezone = self.hooks.schedule(), self._worker.timezone
         reports = []
         for tier in STEPS:
-            if not is_due(timezone, self._now(), done.get(tier), schedule.after_midnight(tier)):
+            if not is_due(timezone, self._now(), done.get(tier), schedule.time_of(tier)):
                 continue
             try:
                 reports.append(await self.downsample(tier))
@@ -147,7 +143,7 @@ class Retention:
         if self.hooks.archive is None or not self.hooks.may_archive():
             return
         last = (await self._worker.write(SqliteStore.last_operations)).get(ARCHIVE)
-        due = latest_due_on(self._worker.timezone, self._now(), schedule.archive, schedule.weekday)
+        due = latest_due(self._worker.timezone, self._now(), schedule.archive, schedule.weekday)
         if last is None or last < due:
             await self.archive()
 

@@ -158,14 +158,17 @@ def hour_edges(timezone: str, start: Micros, end: Micros) -> list[Micros]:
     return edges
 
 
-def _day_start(timezone: str, day: date) -> Micros:
-    """Return the first instant at which the local clock shows `day` or later."""
-    midnight = (day.toordinal() - _EPOCH_DAY) * DAY
+def first_moment(timezone: str, day: date, time: Micros = 0) -> Micros:
+    """Return the first instant at which the local clock shows `day` and `time` after its midnight, or later.
+
+    A time that the clock skips is the first moment after the gap, one that it shows twice the first of the two.
+    """
+    shown = (day.toordinal() - _EPOCH_DAY) * DAY + time
     # No zone is, or was, more than a day away from UTC.
     return next(
         instant
-        for spell in _spells_around(timezone, midnight - DAY, midnight + DAY)
-        if (instant := max(spell.start, midnight - spell.offset)) < spell.end
+        for spell in _spells_around(timezone, shown - DAY, shown + DAY)
+        if (instant := max(spell.start, shown - spell.offset)) < spell.end
     )
 
 
@@ -173,14 +176,14 @@ def floor_day(timezone: str, t: Micros) -> Micros:
     """Return the last day border at or before `t`."""
     today = local_date(timezone, t)
     # Clocks that went back across midnight (Newfoundland until 2011) show the old date again in the new day.
-    tomorrow = _day_start(timezone, today + timedelta(days=1))
-    return tomorrow if tomorrow <= t else _day_start(timezone, today)
+    tomorrow = first_moment(timezone, today + timedelta(days=1))
+    return tomorrow if tomorrow <= t else first_moment(timezone, today)
 
 
 def next_day(timezone: str, t: Micros) -> Micros:
     """Return the first day border after `t`."""
     day = local_date(timezone, t) + timedelta(days=1)
-    while (border := _day_start(timezone, day)) <= t:
+    while (border := first_moment(timezone, day)) <= t:
         day += timedelta(days=1)
     return border
 
@@ -197,7 +200,7 @@ def day_edges(timezone: str, start: Micros, end: Micros) -> list[Micros]:
     last = local_date(timezone, end) + timedelta(days=1)
     edges: list[Micros] = []
     while day <= last:
-        border = _day_start(timezone, day)
+        border = first_moment(timezone, day)
         if start <= border <= end and (not edges or border > edges[-1]):
             edges.append(border)
         day += timedelta(days=1)
@@ -206,4 +209,4 @@ def day_edges(timezone: str, start: Micros, end: Micros) -> list[Micros]:
 
 def day_range(timezone: str, day: date) -> TimeRange:
     """Return the range of the local date `day`; empty for a date that never was."""
-    return TimeRange(_day_start(timezone, day), _day_start(timezone, day + timedelta(days=1)))
+    return TimeRange(first_moment(timezone, day), first_moment(timezone, day + timedelta(days=1)))
