@@ -83,6 +83,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
         outdoor=OutdoorTemperature(hass, worker),
         archives=ArchiveSet(hass, entry, worker),
         retention=(ladder := Retention(worker, _now)),
+        views=(views := ViewRefresh(worker, _now, lambda: async_inputs(hass, entry.runtime_data.source_set))),
         options=entry.options,
         hub_device_id=device.id,
         tasks=[
@@ -109,7 +110,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
     await data.anomalies.async_start()
     async_fire_on_bus(hass, entry)
     await async_resume_import(hass, entry)
-    views = ViewRefresh(worker, _now, lambda: async_inputs(hass, data.source_set))
     data.tasks.append(entry.async_create_background_task(hass, supervise("views", views.run), f"{DOMAIN} views"))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_create_background_task(hass, data.store.async_refresh(), f"{DOMAIN} store size")

@@ -170,6 +170,8 @@ async def _async_erase(call: ServiceCall) -> ServiceResponse:
         freed = sum(done.bytes for done in erased)
         operation = Operation(SERVICE_ERASE, began, monotonic() - started, sum(rows.values()), freed, tuple(problems))
         await data.worker.write(lambda store: store.record_operation(operation))
+        # What is told of several entities together is worked out without them.
+        data.views.soon()
     answer: dict[str, Any] = {
         "dry_run": dry_run,
         "entities": entities,

@@ -22,6 +22,7 @@ from .refusal import hub_of, refusal
 from .runtime import StrataConfigEntry
 from .store.backlog import load_note
 from .store.base import StoreError
+from .store.sqlite import SqliteStore
 
 EVENT_IMPORT = f"{DOMAIN}_import"
 INFLUXDB = "influxdb"
@@ -141,8 +142,11 @@ async def _async_run(
     try:
         await job.run(asked.get(ATTR_ENTITIES), **more)
         await worker.write(lambda store: store.save_note(UNDER_WAY, None))
+        # Hours of the changes that came in, which otherwise follow within the hour; views are made of hours.
+        await worker.write(SqliteStore.roll_up)
     except (ImportFailed, StoreError) as error:
         LOGGER.error("The import from %s ended early and goes on when it is asked for again: %s", source.name, error)
+    entry.runtime_data.views.soon()
 
 
 def _now() -> Micros:

@@ -109,11 +109,16 @@ def async_connect_retention(hass: HomeAssistant, entry: StrataConfigEntry) -> No
     async def keeps() -> Keeps:
         return await async_keeps(hass, worker.all_series(), policies_of(entry.options), worker.ladder)
 
+    @callback
+    def done(report: DownsampleReport) -> None:
+        watch.done(report)
+        data.views.soon()
+
     hooks = data.retention.hooks
     hooks.schedule = lambda: schedule_of(entry.options)
     hooks.keeps = keeps
     hooks.expire_days = lambda: expires_days(entry)
-    hooks.done, hooks.failed, hooks.succeeded = watch.done, watch.failed, watch.succeeded
+    hooks.done, hooks.failed, hooks.succeeded = done, watch.failed, watch.succeeded
     hooks.changed = data.store.async_update_listeners
     data.tasks.append(
         entry.async_create_background_task(hass, supervise("disk watch", watch.run), f"{DOMAIN} disk watch")

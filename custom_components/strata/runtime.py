@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .store.hold import Hold
     from .store.worker import StoreWorker
     from .store_coordinator import StoreCoordinator
+    from .view_refresh import ViewRefresh
     from .window_set import WindowSet
 
 type StrataConfigEntry = ConfigEntry[StrataData]
@@ -50,6 +51,7 @@ class StrataData:
     archives: ArchiveSet
     retention: Retention
     retention_watch: RetentionWatch = field(init=False)
+    views: ViewRefresh
     options: Mapping[str, Any]
     """The options in force."""
     hub_device_id: str

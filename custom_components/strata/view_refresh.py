@@ -1,4 +1,4 @@
-"""Keeps views up to date: every four hours and after each step of the ladder."""
+"""Keeps views up to date: every four hours, after each step of the ladder, and when much has changed at once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -35,13 +35,27 @@ class ViewRefresh:
         self._worker = worker
         self._now = now
         self._inputs = inputs
+        self._asked = asyncio.Event()
+
+    def soon(self) -> None:
+        """Have views worked out now, in the background: after a step of the ladder, an import, an erasure."""
+        self._asked.set()
 
     async def run(self) -> None:
-        """Look every ten minutes whether views are due, until cancelled."""
+        """Work views out when that is asked for; look every ten minutes whether they are due. Until cancelled."""
         while True:
-            await asyncio.sleep(CHECK_SECONDS)
-            if await self.is_due():
+            if await self._is_asked() or await self.is_due():
                 await self.refresh()
+
+    async def _is_asked(self) -> bool:
+        """Wait until somebody asks, but no longer than until the next look; tell whether somebody did."""
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                await self._asked.wait()
+        except TimeoutError:
+            return False
+        self._asked.clear()
+        return True
 
     async def is_due(self) -> bool:
         """Tell whether four hours have passed, or a step of the ladder was done, since views were complete."""

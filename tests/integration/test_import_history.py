@@ -25,9 +25,11 @@ from custom_components.strata.imports.influx import _parsed
 from custom_components.strata.imports.job import ImportJob
 from custom_components.strata.imports.recorder import RecorderSource
 from custom_components.strata.store.base import StoreError
+from custom_components.strata.store.views.query import MaterializedViews
 from tests.integration.given import StartHub
 from tests.mirror_world import RealServer, influxdb
 
+VIEW = "daily_energy_by_device"
 NOW = datetime(2026, 11, 21, 10, 7, tzinfo=UTC)
 LOAD = {"unit_of_measurement": "W", "device_class": "power", "state_class": "measurement"}
 METER = {"unit_of_measurement": "kWh", "device_class": "energy", "state_class": "total_increasing"}
@@ -143,6 +145,20 @@ async def test_days_follow_from_imported_hours(home: HomeAssistant, with_past: M
     # The day of 2 March in Berlin begins with the 23rd hour of UTC's day before and has 24 + 1 - 1 of them.
     march = [round(value, 6) for value in days.mean.tolist()][:2]
     assert march == [pytest.approx(sum(100.0 * h for h in range(23)) / 23), pytest.approx(3500.0, rel=0.05)]
+
+
+async def test_views_show_what_was_imported_at_once(home: HomeAssistant, with_past: MockConfigEntry) -> None:
+    await run(home, source="recorder", entities="sensor.load")
+    worker = with_past.runtime_data.worker
+    used: dict[str, float] = {}
+    for _ in range(500):
+        rows = await worker.read(lambda reader: MaterializedViews(reader).query(VIEW).as_dicts())
+        used = {row["date"]: row["total_kwh"] for row in rows if row["entity_id"] == "sensor.load"}
+        if "2026-11-20" in used:
+            break
+    # March: 0.1 kW more with each hour, the first of them at 1:00 in Berlin. Yesterday: an hour of 100 W, one of 300 W.
+    assert used["2026-03-01"] == pytest.approx(sum(0.1 * hour for hour in range(23)))
+    assert used["2026-11-20"] == pytest.approx(0.4)
 
 
 async def test_an_import_goes_on_after_it_was_cut_off(home: HomeAssistant, with_past: MockConfigEntry) -> None:

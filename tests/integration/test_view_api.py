@@ -15,7 +15,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator,
 
 from custom_components.strata import view_refresh
 from custom_components.strata.const import DOMAIN
-from custom_components.strata.core.model import SeriesKey, to_micros
+from custom_components.strata.core.model import Row, SeriesKey, to_micros
 from custom_components.strata.store.base import StoreError
 from custom_components.strata.view_refresh import ViewRefresh, async_inputs
 from tests.integration.given import NOW, StartHub, entity_source, price_source, settle
@@ -123,12 +123,64 @@ async def test_they_are_looked_after_in_the_background(home: HomeAssistant, star
     views = refresher(home, entry, NOW)
     with (
         patch.object(view_refresh, "CHECK_SECONDS", 0.0),
-        patch.object(ViewRefresh, "is_due", side_effect=[False, True, True]),
-        patch.object(ViewRefresh, "refresh", side_effect=[3, RuntimeError("enough")]) as refresh,
+        patch.object(views, "is_due", side_effect=[False, True, True]),
+        patch.object(views, "refresh", side_effect=[3, RuntimeError("enough")]) as refresh,
         pytest.raises(RuntimeError, match="enough"),
     ):
         await views.run()
     assert refresh.call_count == 2
+    views.soon()
+    with (
+        patch.object(views, "is_due", side_effect=AssertionError("who asks need not wait until it is due")),
+        patch.object(views, "refresh", side_effect=RuntimeError("asked for")),
+        pytest.raises(RuntimeError, match="asked for"),
+    ):
+        await views.run()
+
+
+def kwh(answer: dict[str, Any]) -> list[float]:
+    return [row["total_kwh"] for row in answer["rows"]]
+
+
+async def until_other(hass: HomeAssistant, before: list[float], **asked: Any) -> list[float]:
+    """Ask until the answer is another one; each time takes a turn of a thread, because clocks stand still here."""
+    for _ in range(500):
+        if (found := kwh(await ask(hass, **{"view": VIEW, **asked}))) != pytest.approx(before):
+            return found
+    raise AssertionError("nothing was worked out")
+
+
+async def test_a_step_of_the_ladder_has_them_worked_out_at_once(
+    home: HomeAssistant,
+    start_hub: StartHub,
+    energy_charts: AiohttpClientMocker,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    entry = await heat(home, start_hub, freezer)
+    assert kwh(await ask(home, view=VIEW)) == [pytest.approx(2.0)]
+    worker = entry.runtime_data.worker
+    series = worker.find(SeriesKey.of_entity("home_assistant_events", "sensor.heater_power"))
+    late = [Row(series, to_micros(NOW - timedelta(hours=3)), 1000.0)]
+    await worker.write(lambda store: (store.write(late), store.roll_up(to_micros(NOW))))
+    assert kwh(await ask(home, view=VIEW)) == [pytest.approx(2.0)], "they are not worked out when they are asked"
+    await entry.runtime_data.retention.downsample("raw")
+    # From 7:07 to 8:07 a kilowatt more.
+    assert await until_other(home, [2.0]) == [pytest.approx(3.0)]
+
+
+async def test_an_erasure_has_them_worked_out_at_once(
+    home: HomeAssistant,
+    start_hub: StartHub,
+    energy_charts: AiohttpClientMocker,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    await heat(home, start_hub, freezer)
+    whole_home = {"view": "daily_energy_cost"}
+    assert kwh(await ask(home, **whole_home)) == [pytest.approx(2.0)]
+    asked = {"entities": "sensor.heater_power", "dry_run": False}
+    await home.services.async_call(DOMAIN, "erase", asked, blocking=True)
+    assert (await ask(home, view=VIEW))["rows"] == []
+    assert await until_other(home, [2.0], **whole_home) == []
 
 
 async def test_inputs_come_from_sources_by_rank_and_the_energy_dashboard(
