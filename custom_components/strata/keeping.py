@@ -27,6 +27,8 @@ SELECTORS = ("entities", "labels", "areas", "device_classes", "domains")
 """What a rule may name."""
 FOR_EVER_DAYS = 0
 """In forms, so many days mean for ever."""
+LONGEST_KEEP = 36_500
+"""Days: a hundred years."""
 _SLICE = 200
 
 type Said = Mapping[str, Any]

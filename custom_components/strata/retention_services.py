@@ -6,7 +6,7 @@ import probatio
 
 from .const import CONF_KEEP, CONF_RETENTION, DOMAIN
 from .core.policy import KINDS, PRESETS, TIERS
-from .keeping import CONF_EXPIRE_DAYS, CONF_KINDS, CONF_PINNED, CONF_RULES, FOR_EVER_DAYS, SELECTORS
+from .keeping import CONF_EXPIRE_DAYS, CONF_KINDS, CONF_PINNED, CONF_RULES, FOR_EVER_DAYS, LONGEST_KEEP, SELECTORS
 from .refusal import refusal
 from .retention_preview import async_preview
 from .runtime import StrataConfigEntry, ladder_of
@@ -15,7 +15,7 @@ from .store.tiers import LadderError
 SERVICE_PREVIEW_RETENTION = "preview_retention"
 ATTR_PRESET = "preset"
 
-_DAYS = probatio.All(probatio.Coerce(int), probatio.Range(min=FOR_EVER_DAYS))
+_DAYS = probatio.All(probatio.Coerce(int), probatio.Range(min=FOR_EVER_DAYS, max=LONGEST_KEEP))
 _RULE = probatio.Schema(
     {
         **{probatio.Optional(name): probatio.All(cv.ensure_list, [cv.string]) for name in SELECTORS},

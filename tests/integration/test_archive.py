@@ -608,6 +608,31 @@ async def test_options_are_saved_on_a_page_of_their_own(home: HomeAssistant, sta
 
 
 @pytest.mark.usefixtures("no_schedule")
+async def test_what_shorter_archives_delete_is_shown_first(
+    home: HomeAssistant, start_hub: StartHub, usb: Path, freezer: FrozenDateTimeFactory
+) -> None:
+    entry = await start_hub(local(usb), **KEEP)
+    await call(home, "archive")
+    # On 17 September 2027 August 2026 is older than a year, September is not.
+    freezer.move_to(datetime(2027, 9, 17, tzinfo=UTC))
+    menu = await home.config_entries.options.async_init(entry.entry_id)
+    page = await home.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": "archives"})
+    said = {"compression": "gzip", "raw_rows": False, "keep_years": 1}
+    shown = await home.config_entries.options.async_configure(page["flow_id"], said)
+    assert (shown["type"], shown["step_id"]) == (FlowResultType.FORM, "archives_preview")
+    told = shown["description_placeholders"]
+    assert (told["files"], told["first"], told["last"]) == ("1", "2026-08-01", "2026-08-01")
+    assert "archives" not in entry.options
+    done = await home.config_entries.options.async_configure(shown["flow_id"], {})
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options["archives"] == said
+    await home.async_block_till_done()
+    await call(home, "archive")
+    assert not (usb / FIRST).exists()
+    assert (usb / FIRST.replace("08-01", "09-01")).exists()
+
+
+@pytest.mark.usefixtures("no_schedule")
 async def test_history_reaches_back_into_the_archive_and_is_erased_from_it(
     home: HomeAssistant, start_hub: StartHub, usb: Path
 ) -> None:

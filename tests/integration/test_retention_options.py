@@ -96,6 +96,21 @@ async def test_what_a_change_deletes_is_shown_first(home: HomeAssistant, entry: 
     assert abs(report.source_rows - int(placeholders["rows"])) <= 2
 
 
+async def test_what_shorter_layers_delete_is_shown_on_their_page_too(
+    home: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    form = await open_page(home, entry, "history")
+    keep = {"raw": 2, "five_minute": 35, "hourly": 90, "daily": 365}
+    said = {"include": {}, "exclude": {"default_exclusions": True}, "keep": keep}
+    shown = await home.config_entries.options.async_configure(form["flow_id"], said)
+    assert (shown["type"], shown["step_id"]) == (FlowResultType.FORM, "retention_preview")
+    assert int(shown["description_placeholders"]["rows"]) > 0
+    assert entry.options == {}
+    done = await home.config_entries.options.async_configure(shown["flow_id"], {})
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options["keep"] == keep
+
+
 async def test_a_preset_fills_in_the_days(home: HomeAssistant, entry: MockConfigEntry) -> None:
     result = await submit(home, entry, page(preset="keep_everything"))
     assert result["type"] is FlowResultType.CREATE_ENTRY

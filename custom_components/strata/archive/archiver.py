@@ -410,15 +410,15 @@ class Archiver:
 
     def _expire(self, report: ArchiveReport) -> None:
         """Delete archives that are older than the user wants them, everywhere and for good."""
-        if self._wishes.keep_years is None:
+        years = self._wishes.keep_years
+        if years is None:
             return
-        before = self._now() - _micros(timedelta(days=365.25 * self._wishes.keep_years))
-        for file in self._access.read(lambda reader: manifest.all_files(reader.connection)):
-            if file.end <= before:
-                try:
-                    self._vault.remove(file)
-                except ArchiveError as error:
-                    report.problems.append(f"{file.key}: {error}")
+        now = self._now()
+        for file in self._access.read(lambda reader: manifest.older(reader.connection, years, now)):
+            try:
+                self._vault.remove(file)
+            except ArchiveError as error:
+                report.problems.append(f"{file.key}: {error}")
 
     def _look_around(self) -> None:
         if not self._go_on():

@@ -5,9 +5,10 @@ It lives in the store, so that an entry and the deletion it allows are one trans
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from datetime import timedelta
 import sqlite3
 
-from ..core.model import Micros, TimeRange
+from ..core.model import MICROS_PER_SECOND, Micros, TimeRange
 from .parquet import DAILY
 
 ANNOUNCED, PENDING, VERIFIED, DAMAGED = "announced", "pending", "verified", "damaged"
@@ -176,6 +177,12 @@ def take_up(connection: sqlite3.Connection, file: ArchiveFile, target: str, now:
         number = announce(connection, replace(file, digest=TAKEN_UP, settled=TAKEN_UP), ()).id
     mark(connection, number, target, VERIFIED, now)
     return True
+
+
+def older(connection: sqlite3.Connection, years: float, now: Micros) -> list[ArchiveFile]:
+    """Return every file that ends longer ago than a number of years, oldest first."""
+    before = now - int(timedelta(days=365.25 * years).total_seconds()) * MICROS_PER_SECOND
+    return [file for file in all_files(connection) if file.end <= before]
 
 
 def copies(connection: sqlite3.Connection, file: int) -> list[Copy]:

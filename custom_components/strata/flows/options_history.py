@@ -12,6 +12,7 @@ import probatio
 
 from ..const import CONF_KEEP
 from ..core.filter import CONF_DEFAULT_EXCLUSIONS, FilterError, IngestFilter
+from ..keeping import LONGEST_KEEP
 from ..runtime import ladder_of
 from ..store.tiers import DEFAULT_LADDER, LadderError
 from .options_page import OptionsPage
@@ -19,8 +20,6 @@ from .options_page import OptionsPage
 SECTIONS = ("include", "exclude")
 _OWN = (CONF_KEEP, CONF_DEFAULT_EXCLUSIONS, *(f"{name}_" for name in SECTIONS))
 """What this page decides."""
-LONGEST_KEEP = 36_500
-"""Days: a hundred years."""
 
 
 def _list_selectors(domains: list[str]) -> dict[str, sel.Selector[Any]]:
@@ -49,7 +48,7 @@ class HistoryPage(OptionsPage):
     """One page in sections."""
 
     async def async_step_history(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask, check, save."""
+        """Ask, check; save where that deletes nothing."""
         errors: dict[str, str] = {}
         placeholders: dict[str, str] = {}
         if user_input is not None:
@@ -65,7 +64,7 @@ class HistoryPage(OptionsPage):
                 errors["base"] = f"tier_{error.coarser}_too_short"
                 placeholders |= _days(error, options)
             else:
-                return self.save(_OWN, options)
+                return await self.save_or_warn(_OWN, options)
         suggested = user_input or _sectioned(self.config_entry.options)
         return self.async_show_form(
             step_id="history",

@@ -5,7 +5,7 @@ from typing import Any
 
 from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
 from homeassistant.components.sensor import SensorDeviceClass
-from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
+from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers import selector as sel
@@ -22,11 +22,10 @@ from ..keeping import (
     CONF_WATCHED,
     CONF_WEATHER,
     FOR_EVER_DAYS,
+    LONGEST_KEEP,
     SELECTORS,
     rule_of,
 )
-from ..retention_preview import Preview, async_preview
-from .options_history import LONGEST_KEEP
 from .options_page import OptionsPage
 
 CONF_PRESET = "preset"
@@ -35,10 +34,7 @@ WEEKDAYS = tuple(str(number) for number in range(7))
 
 
 class RetentionPage(OptionsPage):
-    """One page, and a second one where saving it would delete something."""
-
-    _chosen: dict[str, Any]
-    _preview: Preview
+    """One page."""
 
     async def async_step_retention(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask and check; save where that deletes nothing."""
@@ -48,8 +44,8 @@ class RetentionPage(OptionsPage):
             if (wrong := _wrong_rule(user_input.get(CONF_RULES, ()))) is not None:
                 errors[CONF_RULES], placeholders = wrong
             else:
-                self._chosen = _flat(user_input)
-                return await self._save_or_warn()
+                chosen = _flat(user_input)
+                return await self.save_or_warn((CONF_RETENTION, *chosen), chosen)
         return self.async_show_form(
             step_id="retention",
             data_schema=self.add_suggested_values_to_schema(
@@ -57,25 +53,6 @@ class RetentionPage(OptionsPage):
             ),
             errors=errors,
             description_placeholders=placeholders,
-        )
-
-    async def _save_or_warn(self) -> ConfigFlowResult:
-        options = self.config_entry.options
-        if self.config_entry.state is ConfigEntryState.LOADED:
-            self._preview = await async_preview(self.hass, self.config_entry, {**options, **self._chosen})
-            if self._preview.rows:
-                return await self.async_step_retention_preview()
-        return self.save((CONF_RETENTION, *self._chosen), self._chosen)
-
-    async def async_step_retention_preview(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Say what goes; save when that is meant."""
-        if user_input is not None:
-            return self.save((CONF_RETENTION, *self._chosen), self._chosen)
-        return self.async_show_form(
-            step_id="retention_preview",
-            data_schema=probatio.Schema({}),
-            description_placeholders=self._preview.as_text(),
-            last_step=True,
         )
 
 
