@@ -79,6 +79,8 @@ class ArchiveEntity(CoordinatorEntity[ArchiveCoordinator]):
             identifiers={(DOMAIN, archive.subentry_id)},
             name=archive.title,
             manufacturer=TITLE,
+            # What the action's device picker filters by.
+            model="Archive",
             entry_type=DeviceEntryType.SERVICE,
             via_device_id=entry.runtime_data.hub_device_id,
         )

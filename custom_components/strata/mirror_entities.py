@@ -127,6 +127,8 @@ class MirrorEntity(CoordinatorEntity[MirrorCoordinator]):
             identifiers={(DOMAIN, mirror.subentry_id)},
             name=mirror.title,
             manufacturer=TITLE,
+            # What the action's device picker filters by.
+            model="Mirror",
             entry_type=DeviceEntryType.SERVICE,
             via_device_id=entry.runtime_data.hub_device_id,
         )

@@ -12,12 +12,14 @@ from homeassistant.config_entries import ConfigEntryState, ConfigSubentryDataWit
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.helpers.recorder import get_instance
+from homeassistant.util.yaml import load_yaml_dict
 import pandas as pd  # noqa: F401 - pyarrow imports it, which never ends while a test holds the clock still
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components import strata
 from custom_components.strata.archive_issues import FAILING, PROBLEMS
 from custom_components.strata.const import DOMAIN
 from custom_components.strata.core.model import Kind, Row, SeriesKey, from_micros, to_micros
@@ -161,7 +163,7 @@ async def test_a_folder_is_tried_before_it_is_saved(home: HomeAssistant, start_h
     answer = await configure(flow["flow_id"], {"path": "relative"})
     assert answer["errors"] == {"path": "path_not_absolute"}
     answer = await configure(flow["flow_id"], {"path": str(tmp_path / "usb")})
-    assert answer["errors"] == {"base": "not_a_folder"}
+    assert answer["errors"] == {"path": "not_a_folder"}
     (tmp_path / "usb").mkdir()
     answer = await configure(flow["flow_id"], {"path": str(tmp_path / "usb")})
     assert answer["type"] is FlowResultType.CREATE_ENTRY
@@ -191,8 +193,8 @@ S3_INPUT = {
         ({"bucket": "No Bucket"}, None, {"bucket": "invalid_bucket"}),
         ({"endpoint_url": "s3.example"}, None, {"endpoint_url": "invalid_url"}),
         ({"endpoint_url": "http://[:1"}, None, {"endpoint_url": "invalid_url"}),
-        ({"bucket": "elsewhere"}, None, {"base": "no_bucket"}),
-        ({}, Refusal(403, "InvalidAccessKeyId"), {"base": "invalid_auth"}),
+        ({"bucket": "elsewhere"}, None, {"bucket": "no_bucket"}),
+        ({}, Refusal(403, "InvalidAccessKeyId"), {"access_key": "invalid_auth"}),
         ({}, Refusal(403, "AccessDenied"), {"base": "forbidden"}),
     ],
 )
@@ -212,6 +214,28 @@ async def test_a_bucket_is_tried_before_it_is_saved(
     await home.async_block_till_done()
     [archive] = entry.runtime_data.archives.running.values()
     assert archive.title == f"127.0.0.1 {BUCKET}/a"
+
+
+@pytest.mark.parametrize(
+    ("code", "errors"),
+    [
+        ("InvalidAccessKeyId", {"access_key": "invalid_auth"}),
+        ("SignatureDoesNotMatch", {"access_key": "invalid_auth"}),
+        ("AccessDenied", {"base": "forbidden"}),
+    ],
+)
+async def test_a_wrong_key_is_told_from_a_missing_permission(
+    home: HomeAssistant, start_hub: StartHub, stub: S3Stub, code: str, errors: dict[str, str]
+) -> None:
+    """The first question is a HEAD, whose answer has no body: 403 for either."""
+    await start_hub()
+    flow = await _begin(home, "s3")
+    stub.refuse = lambda method, key, headers: Refusal(403, code)
+    answer = await home.config_entries.subentries.async_configure(
+        flow["flow_id"], {**S3_INPUT, "endpoint_url": stub.url}
+    )
+    assert answer["errors"] == errors
+    assert {method for method, _ in stub.requests} == {"HEAD", "GET"}
 
 
 async def test_reconfiguring_keeps_a_secret_that_is_left_empty(
@@ -333,6 +357,20 @@ async def test_an_unknown_kind_is_named_and_the_rest_runs(home: HomeAssistant, s
     entry = await start_hub(strange, local(usb))
     assert [*entry.runtime_data.archives.running] == ["usb"]
     assert ir.async_get(home).async_get_issue(DOMAIN, "archive_unknown_tape") is not None
+
+
+async def test_the_action_offers_archives_and_no_other_devices(
+    home: HomeAssistant, start_hub: StartHub, usb: Path
+) -> None:
+    entry = await start_hub(local(usb))
+    fields = load_yaml_dict(str(Path(strata.__file__).parent / "services.yaml"))["archive"]["fields"]
+    [wanted] = fields["target"]["selector"]["device"]["filter"]
+    offered = [
+        device.name
+        for device in dr.async_entries_for_config_entry(dr.async_get(home), entry.entry_id)
+        if device.model == wanted["model"]
+    ]
+    assert (wanted["integration"], offered) == (DOMAIN, ["USB"])
 
 
 async def test_a_removed_archive_leaves_with_its_entities_and_issues(

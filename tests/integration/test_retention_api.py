@@ -144,7 +144,7 @@ async def test_sensors_say_what_is_saved_and_what_goes_on(home: HomeAssistant, e
     assert float(saved.state) == pytest.approx(freed / 1e6)
     assert float(home.states.get("sensor.strata_annual_savings").state) == pytest.approx(10 * freed / 1e9)
     assert home.states.get("sensor.strata_annual_savings").attributes["unit_of_measurement"] == "EUR"
-    assert home.states.get("sensor.strata_last_shortening_to_hours").state != "unknown"
+    assert home.states.get("sensor.strata_shortened_to_hours").state != "unknown"
     assert home.states.get("sensor.strata_last_archive").state == "unknown"
     assert home.states.get("sensor.strata_nightly_work").state == "idle"
     data.retention.progress = Progress("downsample_daily", 1, 4)

@@ -10,7 +10,7 @@ from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigSubentry, Con
 from homeassistant.helpers import selector as sel
 import probatio
 
-from ..archive.errors import TargetError
+from ..archive.errors import Problem, TargetError
 from ..archive.targets import TARGETS
 from ..archive.targets.local import CONF_PATH, LocalTarget
 from ..archive.targets.s3 import (
@@ -34,6 +34,14 @@ from ..dependencies import DependencyMissing, async_require
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _SECRETS = (CONF_SECRET_KEY,)
+_FIELDS: Mapping[str, Mapping[Problem, str]] = {
+    LocalTarget.key: dict.fromkeys(
+        (Problem.NOT_A_FOLDER, Problem.NOT_MOUNTED, Problem.NOT_WRITABLE, Problem.NOT_FOUND, Problem.NO_SPACE),
+        CONF_PATH,
+    ),
+    S3Target.key: {Problem.NO_BUCKET: CONF_BUCKET, Problem.UNAUTHORIZED: CONF_ACCESS_KEY},
+}
+"""The field that a problem is about, by kind of target; others concern the form as a whole."""
 
 
 class ArchiveFlow(ConfigSubentryFlow):
@@ -114,7 +122,7 @@ class ArchiveFlow(ConfigSubentryFlow):
             errors["base"] = "dependency_missing"
             placeholders["reason"] = ", ".join(error.packages)
         except TargetError as error:
-            errors["base"] = error.problem
+            errors[_FIELDS[kind.key].get(error.problem, "base")] = error.problem
             placeholders["reason"] = str(error)
         return not errors
 

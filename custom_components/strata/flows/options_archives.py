@@ -51,7 +51,9 @@ class ArchivesPage(OptionsPage):
 
 def _schema() -> probatio.Schema:
     compression = sel.SelectSelectorConfig(options=list(COMPRESSIONS), mode=sel.SelectSelectorMode.DROPDOWN)
-    years = sel.NumberSelectorConfig(min=1, max=100, step=1, mode=sel.NumberSelectorMode.BOX)
+    years = sel.NumberSelectorConfig(
+        min=1, max=100, step=1, mode=sel.NumberSelectorMode.BOX, unit_of_measurement="years"
+    )
     return probatio.Schema(
         {
             probatio.Required(CONF_COMPRESSION, default=COMPRESSIONS[0]): sel.SelectSelector(compression),

@@ -34,6 +34,8 @@ _SHA256 = "sha256"
 _CONNECT_SECONDS, _READ_SECONDS = 5, 60
 _TRIES = 3
 _PIECE = 1 << 20
+_NOTHING = "archives/nothing"
+"""The name of no file."""
 
 _PROBLEMS: Mapping[str, Problem] = {
     "InvalidAccessKeyId": Problem.UNAUTHORIZED,
@@ -133,8 +135,26 @@ class S3Target(Target):
 
     @override
     def prepare(self) -> None:
-        with _in_target_words(self._bucket):
-            self._client.head_bucket(Bucket=self._bucket.name)
+        try:
+            with _in_target_words(self._bucket):
+                self._client.head_bucket(Bucket=self._bucket.name)
+        except TargetError as error:
+            if error.problem is Problem.FORBIDDEN:
+                self._see_whether_known()
+            raise
+
+    def _see_whether_known(self) -> None:
+        """Ask for something whose refusal has a text: to HEAD, a wrong key and a missing permission are the same 403.
+
+        Raises:
+            TargetError: the server does not know the key, or the secret is not that of the key.
+        """
+        try:
+            with _in_target_words(self._bucket):
+                self._client.get_object(Bucket=self._bucket.name, Key=self._name(_NOTHING))["Body"].close()
+        except TargetError as error:
+            if error.problem is Problem.UNAUTHORIZED:
+                raise
 
     @override
     def put(self, key: str, path: Path, sha256: str) -> None:
