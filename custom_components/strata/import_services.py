@@ -131,13 +131,16 @@ def _begin(hass: HomeAssistant, entry: StrataConfigEntry, source: ImportSource, 
 async def _async_run(
     hass: HomeAssistant, entry: StrataConfigEntry, source: ImportSource, asked: Mapping[str, Any]
 ) -> None:
-    worker = entry.runtime_data.worker
+    worker, show = entry.runtime_data.worker, entry.runtime_data.store.async_update_listeners
 
     @callback
     def report(progress: Progress) -> None:
         hass.bus.async_fire(EVENT_IMPORT, progress.as_dict())
+        show()
 
     job = ImportJob(hass, worker, source, _now, report)
+    entry.runtime_data.importing = job.progress
+    show()
     more = {"start": asked[ATTR_START]} if ATTR_START in asked else {}
     try:
         await job.run(asked.get(ATTR_ENTITIES), **more)

@@ -16,6 +16,7 @@ from homeassistant.helpers.typing import StateType
 
 from .core.model import from_micros
 from .entity import StrataHubEntity
+from .import_entities import STATES as IMPORT_STATES, import_attributes, import_state
 from .keeping import CONF_PRICE, retention_of
 from .retention import ARCHIVE
 from .runtime import StrataConfigEntry
@@ -71,6 +72,13 @@ RETENTION_SENSORS = (
         options=[IDLE, *OPERATIONS.values(), ARCHIVE],
         value_fn=_step,
         attributes_fn=_progress,
+    ),
+    RetentionSensorDescription(
+        key="history_import",
+        device_class=SensorDeviceClass.ENUM,
+        options=IMPORT_STATES,
+        value_fn=lambda entry, sizes: import_state(entry),
+        attributes_fn=import_attributes,
     ),
     RetentionSensorDescription(
         key="storage_saved",

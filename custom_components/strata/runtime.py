@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .anomalies.coordinator import AnomalyCoordinator
     from .archive_set import ArchiveSet
     from .coordinator import SourceCoordinator
+    from .imports.job import Progress
     from .ingest import Ingest
     from .mirror_set import MirrorSet
     from .outdoor import OutdoorTemperature
@@ -52,6 +53,8 @@ class StrataData:
     retention: Retention
     retention_watch: RetentionWatch = field(init=False)
     views: ViewRefresh
+    importing: Progress | None = None
+    """How far the import is that goes on, or how the last one since the start ended."""
     options: Mapping[str, Any]
     """The options in force."""
     hub_device_id: str

@@ -29,6 +29,7 @@ from custom_components.strata.store.views.query import MaterializedViews
 from tests.integration.given import StartHub
 from tests.mirror_world import RealServer, influxdb
 
+SENSOR = "sensor.strata_history_import"
 VIEW = "daily_energy_by_device"
 NOW = datetime(2026, 11, 21, 10, 7, tzinfo=UTC)
 LOAD = {"unit_of_measurement": "W", "device_class": "power", "state_class": "measurement"}
@@ -184,6 +185,45 @@ async def test_an_import_goes_on_after_it_was_cut_off(home: HomeAssistant, with_
     assert (await hours(with_past, "sensor.load"))["2026-03-01T07:00:00+00:00"] == pytest.approx(700.0)
     await async_resume_import(home, with_past)
     assert home.data[RUNNING].done()
+
+
+async def test_a_sensor_shows_how_far_it_is(home: HomeAssistant, with_past: MockConfigEntry) -> None:
+    await with_past.runtime_data.store.async_refresh()
+    await home.async_block_till_done(wait_background_tasks=False)
+    assert home.states.get(SENSOR).state == "idle"
+    assert "percent" not in home.states.get(SENSOR).attributes
+    seen: list[tuple[str, float, int]] = []
+    original = ImportJob._entity
+
+    async def entity(job: ImportJob, *parameters: Any) -> None:
+        shown = home.states.get(SENSOR)
+        seen.append((shown.state, shown.attributes["percent"], shown.attributes["done"]))
+        await original(job, *parameters)
+
+    with patch.object(ImportJob, "_entity", entity):
+        done = await run(home, source="recorder")
+    assert seen == [("recorder", 0.0, 0), ("recorder", 50.0, 1)]
+    shown = home.states.get(SENSOR)
+    assert shown.state == "idle"
+    told = {name: shown.attributes[name] for name in ("percent", "entities", "done", "hours", "failed", "entity_id")}
+    assert told == {
+        "percent": 100.0,
+        "entities": 2,
+        "done": 2,
+        "hours": done["hours"],
+        "failed": None,
+        "entity_id": None,
+    }
+
+
+async def test_the_sensor_says_why_an_import_ended_early(home: HomeAssistant, with_past: MockConfigEntry) -> None:
+    await with_past.runtime_data.store.async_refresh()
+    with patch.object(ImportJob, "_entity", side_effect=StoreError("the disk is full")):
+        await run(home, source="recorder")
+    shown = home.states.get(SENSOR)
+    assert (shown.state, shown.attributes["failed"], shown.attributes["percent"]) == ("failed", "the disk is full", 0.0)
+    await run(home, source="recorder")
+    assert home.states.get(SENSOR).state == "idle"
 
 
 async def test_an_import_that_goes_on_asks_for_entities_by_the_ids_they_have_then(

@@ -137,6 +137,7 @@ async def test_diagnostics_about_numbers_are_disabled_until_wanted(
         entity.translation_key for entity in entities if entity.entity_category is er.EntityCategory.DIAGNOSTIC
     } == {
         *disabled,
+        "history_import",
         "ladder",
         "last_archive",
         "last_downsample_hourly",
