@@ -95,11 +95,11 @@ def _first_cells(text: str) -> set[str]:
     return {row[0].strip("*`") for row in _rows(text)}
 
 
-def _anchors(page: str) -> set[str]:
-    """Return what the headings of a page can be linked by, as GitHub makes it."""
+def _anchors(page: str) -> list[str]:
+    """Return what the headings of a page can be linked by, as GitHub makes it of headings that are there once."""
     text = re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL)
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
 # Links
@@ -115,6 +115,12 @@ def test_links_lead_somewhere(name: str) -> None:
         assert file.exists(), target
         if anchor:
             assert anchor in _anchors(file.read_text(encoding="utf-8")), target
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_two_headings_share_a_link(name: str) -> None:
+    anchors = _anchors(_page(name))
+    assert sorted(anchors) == sorted(set(anchors))
 
 
 def test_addresses_are_those_of_the_manifest_and_the_providers() -> None:
