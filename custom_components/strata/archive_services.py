@@ -15,6 +15,7 @@ from .archive.archiver import ArchiveReport
 from .archive.restore import Restorer, put_back
 from .archive.tables import SeriesBuckets, SeriesRows
 from .archive_set import OPERATION_RESTORE, ArchiveSet
+from .asking import asked_span
 from .const import DOMAIN
 from .core.model import Micros, TimeRange, from_micros, to_micros
 from .refusal import hub_of, refusal, store_failed
@@ -86,7 +87,7 @@ async def _async_archive(call: ServiceCall) -> ServiceResponse:
     try:
         await data.worker.flush()
         if ATTR_START in call.data or only is not None:
-            report = await archives.async_archive(_when(call), only=only, dry_run=dry_run)
+            report = await archives.async_archive(asked_span(call.data), only=only, dry_run=dry_run)
         else:
             report = await archives.async_run(dry_run=dry_run)
     except StoreError as error:
@@ -126,22 +127,6 @@ def named_target(call: ServiceCall, archives: ArchiveSet) -> str | None:
     raise refusal("no_such_archive", archive=name)
 
 
-def _when(call: ServiceCall) -> TimeRange:
-    """Return the range of a call: from its start, or from ever, to its end, or to now.
-
-    Raises:
-        ServiceValidationError: it ends before it starts, or lies outside the years 1 to 9999.
-    """
-    try:
-        start = to_micros(dt_util.as_utc(call.data[ATTR_START])) if ATTR_START in call.data else 0
-        end = to_micros(dt_util.as_utc(call.data.get(ATTR_END) or dt_util.utcnow()))
-    except OverflowError:
-        raise refusal("time_out_of_range", time=str(call.data.get(ATTR_START))) from None
-    if end <= start:
-        raise refusal("end_before_start")
-    return TimeRange(start, end)
-
-
 # Back
 
 
@@ -150,7 +135,7 @@ async def _async_restore(call: ServiceCall) -> ServiceResponse:
     data = hub_of(call.hass).runtime_data
     if not data.archives.running:
         raise refusal("no_archive")
-    into, content, when = call.data[ATTR_INTO], call.data[ATTR_CONTENT], _when(call)
+    into, content, when = call.data[ATTR_INTO], call.data[ATTR_CONTENT], asked_span(call.data)
     if content == RAW and into != INTO_ANSWER:
         raise refusal("raw_rows_only_as_answer")
     if into in {INTO_STATISTICS, INTO_OWN_STATISTICS} and "recorder" not in call.hass.config.components:

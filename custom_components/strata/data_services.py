@@ -12,6 +12,7 @@ import probatio
 
 from .api.history import series_of
 from .archive.erase import ArchiveErasure
+from .asking import asked_span
 from .const import DOMAIN, STORE_FOLDER
 from .core.entity_series import MEASUREMENT
 from .core.model import Micros, Series, TimeRange, to_micros
@@ -79,10 +80,7 @@ def _series(hass: HomeAssistant, data: StrataData, entities: list[str] | None) -
 async def _async_export(call: ServiceCall) -> ServiceResponse:
     """Write a layer of some entities, or of all, into a file."""
     data, asked = hub_of(call.hass).runtime_data, call.data
-    start = to_micros(dt_util.as_utc(asked[ATTR_START])) if ATTR_START in asked else 0
-    end = to_micros(dt_util.as_utc(asked[ATTR_END])) if ATTR_END in asked else _now()
-    if end <= start:
-        raise refusal("end_before_start")
+    when = asked_span(asked)
     path = _path(call.hass, asked)
     if asked[ATTR_FORMAT] == "parquet":
         await async_require(call.hass, "parquet")
@@ -91,7 +89,7 @@ async def _async_export(call: ServiceCall) -> ServiceResponse:
     try:
         await data.worker.flush()
         series = _series(call.hass, data, asked.get(ATTR_ENTITIES))
-        size = await _write(call.hass, data, export, series, TimeRange(start, end))
+        size = await _write(call.hass, data, export, series, when)
     except (StoreError, OSError) as error:
         raise store_failed(error) from error
     done = Operation(SERVICE_EXPORT, began, monotonic() - started, export.rows)

@@ -11,6 +11,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 import probatio
 
+from .asking import moment
 from .const import CONF_DATABASE, CONF_URL, CONF_USERNAME, DOMAIN, LOGGER
 from .core.model import Micros, to_micros
 from .imports.base import ImportFailed, ImportSource
@@ -72,8 +73,8 @@ async def _async_import(call: ServiceCall) -> ServiceResponse:
     except ImportFailed as error:
         raise refusal("import_failed", reason=str(error)) from error
     asked: dict[str, Any] = {ATTR_ENTITIES: call.data.get(ATTR_ENTITIES)}
-    if ATTR_START in call.data:
-        asked[ATTR_START] = to_micros(dt_util.as_utc(call.data[ATTR_START]))
+    if (start := moment(call.data, ATTR_START)) is not None:
+        asked[ATTR_START] = to_micros(start)
     if call.data[ATTR_SOURCE] == RECORDER:
         note = {**asked, ATTR_ENTITIES: _for_life(call.hass, asked[ATTR_ENTITIES])}
         await entry.runtime_data.worker.write(lambda store: store.save_note(UNDER_WAY, note))

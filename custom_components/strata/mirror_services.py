@@ -1,14 +1,11 @@
 """The action that sends a range to mirrors again."""
 
-from datetime import datetime
-
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr, entity_registry as er, service
-from homeassistant.util import dt as dt_util
 import probatio
 
+from .asking import asked_span
 from .const import DOMAIN
-from .core.model import to_micros
 from .mirror_coordinator import MirrorCoordinator
 from .refusal import hub_of, refusal
 from .store.worker import StoreWorker
@@ -41,15 +38,12 @@ def async_setup_mirror_services(hass: HomeAssistant) -> None:
 async def _async_replay_mirror(call: ServiceCall) -> ServiceResponse:
     """Let mirrors send what the store holds of a range again; it goes on in the background."""
     data = hub_of(call.hass).runtime_data
-    start = dt_util.as_utc(call.data[ATTR_START])
-    end: datetime = dt_util.as_utc(call.data[ATTR_END]) if ATTR_END in call.data else dt_util.utcnow()
-    if end <= start:
-        raise refusal("end_before_start")
+    when = asked_span(call.data)
     mirrors = _mirrors(call, [*data.mirror_set.running.values()])
     series = _series(call, data.worker)
     for mirror in mirrors:
         try:
-            mirror.feed.replay(to_micros(start), to_micros(end), series)
+            mirror.feed.replay(when.start, when.end, series)
         except ValueError as error:
             raise refusal("replay_refused", mirror=mirror.title, reason=str(error)) from error
         await mirror.async_refresh()

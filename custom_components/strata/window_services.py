@@ -11,8 +11,9 @@ from homeassistant.util.json import JsonObjectType
 import probatio
 
 from .api.current import ROLE_KEYS
-from .api.forecast import answer_forecast, find_forecast, forecast_of, moment
+from .api.forecast import answer_forecast, find_forecast, forecast_of
 from .api.plan import answer_plan
+from .asking import moment
 from .const import CONF_ROLE, DOMAIN
 from .core.daily import daily_spans, next_span, parse_profile
 from .core.model import Forecast

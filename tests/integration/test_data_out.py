@@ -11,6 +11,7 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 import pandas as pd  # noqa: F401 - pyarrow imports it, which never ends while a test holds the clock still
+import probatio
 import pyarrow.parquet as pq
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -46,6 +47,31 @@ async def act(hass: HomeAssistant, action: str, **asked: Any) -> dict[str, Any]:
     answer = await hass.services.async_call(DOMAIN, action, asked, blocking=True, return_response=True)
     assert isinstance(answer, dict)
     return answer
+
+
+@pytest.mark.parametrize(
+    ("action", "asked"),
+    [
+        ("query_history", {"entity_id": "sensor.load", "start": "0001-01-01T00:00:00+05:00"}),
+        ("query_history", {"entity_id": "sensor.load", "end": "9999-12-31T23:59:00-05:00"}),
+        ("export", {"start": "0001-01-01T00:00:00+05:00"}),
+        ("import_history", {"source": "recorder", "start": "0001-01-01T00:00:00+05:00"}),
+        ("replay_mirror", {"start": "0001-01-01T00:00:00+05:00"}),
+    ],
+)
+async def test_times_outside_of_all_years_are_refused(
+    recorder_mock: Any, home: HomeAssistant, entry: MockConfigEntry, action: str, asked: dict[str, Any]
+) -> None:
+    with pytest.raises(ServiceValidationError) as refused:
+        await act(home, action, **asked)
+    assert refused.value.translation_key == "time_out_of_range"
+
+
+async def test_numbers_beyond_all_measure_are_refused(home: HomeAssistant, entry: MockConfigEntry) -> None:
+    with pytest.raises(probatio.Invalid):
+        await act(home, "query_view", view="daily_energy_cost", offset=10**30)
+    with pytest.raises(probatio.Invalid):
+        await act(home, "preview_retention", keep={"raw": 10**11})
 
 
 async def test_hours_go_into_a_table_for_spreadsheets(home: HomeAssistant, entry: MockConfigEntry) -> None:

@@ -7,10 +7,10 @@ from typing import Any, override
 from homeassistant.components.websocket_api.decorators import websocket_command
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv, device_registry as dr
-from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType, JsonValueType
 import probatio
 
+from ..asking import moment
 from ..const import CONF_ROLE, DOMAIN
 from ..coordinator import SourceCoordinator
 from ..core.model import Forecast
@@ -78,19 +78,6 @@ def _slots(forecast: Forecast, start: datetime, end: datetime | None) -> list[Js
         for slot in forecast.slots
         if slot.end > start and (end is None or slot.start < end)
     ]
-
-
-def moment(asked: Mapping[str, Any], key: str) -> datetime | None:
-    """Return a time that was asked for; one without an offset is in the home's time zone.
-
-    Raises:
-        ServiceValidationError: in UTC it lies outside the years 1 to 9999.
-    """
-    given: datetime | None = asked.get(key)
-    try:
-        return None if given is None else dt_util.as_utc(given)
-    except OverflowError:
-        raise refusal("time_out_of_range", time=str(given)) from None
 
 
 def find_forecast(

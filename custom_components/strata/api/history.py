@@ -1,7 +1,7 @@
 """`devices/{entity_id}/history`: one entity over any span, from whichever layers reach back so far."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, cast, override
 
 from homeassistant.components.websocket_api.connection import ActiveConnection
@@ -11,14 +11,14 @@ from homeassistant.components.websocket_api.messages import event_message
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv, entity_registry as er
-from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 import probatio
 
+from ..asking import asked_span
 from ..core.entity_series import MEASUREMENT
 from ..core.model import Micros, Series, TimeRange, from_micros
 from ..http import BASE_PATH, ApiCall, StrataView
-from ..refusal import hub_of, not_there, refusal
+from ..refusal import hub_of, not_there
 from ..runtime import StrataData
 from ..store.base import StoreError
 from ..store.history import ORDER, History, history, initial, resolution
@@ -68,19 +68,6 @@ def series_of(hass: HomeAssistant, worker: StoreWorker, entity_id: str) -> list[
     if not found:
         raise not_there("entity_not_recorded", entity=entity_id)
     return found
-
-
-def span_of(question: Mapping[str, Any]) -> TimeRange:
-    """Return the span that is asked for: the last day when nothing is said.
-
-    Raises:
-        ServiceValidationError: it ends before it starts.
-    """
-    end: datetime = dt_util.as_utc(question[ATTR_END]) if ATTR_END in question else dt_util.utcnow()
-    start: datetime = dt_util.as_utc(question[ATTR_START]) if ATTR_START in question else end - DEFAULT_SPAN
-    if end <= start:
-        raise refusal("end_before_start")
-    return TimeRange.between(start, end)
 
 
 async def answer_history(
@@ -133,7 +120,9 @@ async def async_query_history(
     """Return what actions and REST answer."""
     series = series_of(hass, data.worker, entity_id)
     tier = None if question[ATTR_TIER] == AUTO else question[ATTR_TIER]
-    answer, _ = await answer_history(data, entity_id, series, span_of(question), tier, question[ATTR_LIMIT])
+    answer, _ = await answer_history(
+        data, entity_id, series, asked_span(question, DEFAULT_SPAN), tier, question[ATTR_LIMIT]
+    )
     return answer
 
 
@@ -157,7 +146,7 @@ async def stream(hass: HomeAssistant, connection: ActiveConnection, msg: dict[st
     try:
         data = hub_of(hass).runtime_data
         series = series_of(hass, data.worker, msg[ATTR_ENTITY])
-        when = span_of(msg)
+        when = asked_span(msg, DEFAULT_SPAN)
         tier = resolution(series, when) if msg[ATTR_TIER] == AUTO else msg[ATTR_TIER]
         connection.subscriptions[number] = lambda: None
         connection.send_result(number)

@@ -45,7 +45,7 @@ QUESTION: dict[str | probatio.Marker, Any] = {
     probatio.Optional(ATTR_LIMIT, default=ROWS_ASKED): probatio.All(
         probatio.Coerce(int), probatio.Range(min=1, max=MOST_ROWS)
     ),
-    probatio.Optional(ATTR_OFFSET, default=0): probatio.All(probatio.Coerce(int), probatio.Range(min=0)),
+    probatio.Optional(ATTR_OFFSET, default=0): probatio.All(probatio.Coerce(int), probatio.Range(min=0, max=10**9)),
 }
 """What may be said of the rows that are wanted; the same for actions, REST and WebSocket."""
 
