@@ -328,6 +328,7 @@ class ArchiveSet:
         for archive in self.running.values():
             archive.async_note(report.failing.get(archive.subentry_id))
             await archive.async_refresh()
+        await self._entry.runtime_data.store.async_request_refresh()
 
 
 def entities_here(hass: HomeAssistant) -> dict[str, str]:

@@ -6,14 +6,19 @@ from datetime import datetime
 from typing import Any, override
 
 from homeassistant.components.sensor import (
+    DOMAIN as SENSOR_DOMAIN,
     SensorDeviceClass,
     SensorEntity,
     SensorEntityDescription,
     SensorStateClass,
 )
 from homeassistant.const import UnitOfInformation, UnitOfRatio
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
+from .const import DOMAIN, SUBENTRY_ARCHIVE
 from .core.model import from_micros
 from .entity import StrataHubEntity
 from .import_entities import STATES as IMPORT_STATES, import_attributes, import_state
@@ -118,6 +123,7 @@ RETENTION_SENSORS = (
         key="last_archive",
         device_class=SensorDeviceClass.TIMESTAMP,
         value_fn=last(ARCHIVE),
+        wanted_fn=lambda entry: bool(entry.get_subentries_of_type(SUBENTRY_ARCHIVE)),
     ),
 )
 
@@ -149,6 +155,23 @@ class RetentionSensor(StrataHubEntity, SensorEntity):
         return self.entity_description.attributes_fn(self.coordinator.config_entry)
 
 
-def retention_sensors(entry: StrataConfigEntry) -> list[RetentionSensor]:
-    """Return the sensors a hub gets with its options."""
-    return [RetentionSensor(entry, each) for each in RETENTION_SENSORS if each.wanted_fn(entry)]
+async def async_add_retention_sensors(
+    hass: HomeAssistant, entry: StrataConfigEntry, add: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the sensors a hub gets with its options, and later those that come and go with them."""
+    registry = er.async_get(hass)
+    there: set[str] = set()
+
+    async def follow(_hass: HomeAssistant, _entry: StrataConfigEntry) -> None:
+        sensors = [RetentionSensor(entry, each) for each in RETENTION_SENSORS]
+        wanted = {each.key for each in RETENTION_SENSORS if each.wanted_fn(entry)}
+        add(each for each in sensors if each.entity_description.key in wanted - there)
+        for sensor in sensors:
+            entity_id = registry.async_get_entity_id(SENSOR_DOMAIN, DOMAIN, str(sensor.unique_id))
+            if entity_id is not None and sensor.entity_description.key not in wanted:
+                registry.async_remove(entity_id)
+        there.clear()
+        there.update(wanted)
+
+    await follow(hass, entry)
+    entry.async_on_unload(entry.add_update_listener(follow))

@@ -26,7 +26,7 @@ from .forecast_errors import async_add_when_foreseen
 from .mirror_coordinator import MirrorCoordinator
 from .mirror_entities import MIRROR_SENSORS, MirrorSensor
 from .ranking import RankedRole
-from .retention_entities import retention_sensors
+from .retention_entities import async_add_retention_sensors
 from .runtime import StrataConfigEntry
 from .source_set import Speaker, shown_metrics
 from .sources.base import Metric, Snapshot
@@ -113,7 +113,7 @@ async def async_setup_entry(
     """Add the sensors of the hub, and those of every source there is and is to come."""
     async_add_entities(HubSensor(entry, description) for description in HUB_SENSORS)
     async_add_entities(AnomalySensor(entry, description) for description in ANOMALY_SENSORS)
-    async_add_entities(retention_sensors(entry))
+    await async_add_retention_sensors(hass, entry, async_add_entities)
 
     @callback
     def add(speaker: Speaker) -> None:

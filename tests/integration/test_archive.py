@@ -282,6 +282,7 @@ async def test_an_archive_run_shows_in_entities_points_and_journal(
     assert answer["rows_deleted"] > 0
     assert (usb / FIRST).exists()
     assert home.states.get("sensor.usb_archived_months").state == "2"
+    assert datetime.fromisoformat(home.states.get("sensor.strata_last_archive").state) == NOW
     assert datetime.fromisoformat(home.states.get("sensor.usb_last_success").state) == NOW
     assert float(home.states.get("sensor.usb_archive_size").state) > 0
     journal = await entry.runtime_data.worker.read(

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -145,7 +146,7 @@ async def test_sensors_say_what_is_saved_and_what_goes_on(home: HomeAssistant, e
     assert float(home.states.get("sensor.strata_annual_savings").state) == pytest.approx(10 * freed / 1e9)
     assert home.states.get("sensor.strata_annual_savings").attributes["unit_of_measurement"] == "EUR"
     assert home.states.get("sensor.strata_shortened_to_hours").state != "unknown"
-    assert home.states.get("sensor.strata_last_archive").state == "unknown"
+    assert home.states.get("sensor.strata_last_archive") is None, "there is no archive"
     assert home.states.get("sensor.strata_nightly_work").state == "idle"
     data.retention.progress = Progress("downsample_daily", 1, 4)
     data.retention.failures["archive"] = "the bucket is gone"
@@ -156,9 +157,26 @@ async def test_sensors_say_what_is_saved_and_what_goes_on(home: HomeAssistant, e
     assert told == {"done": 1, "total": 4, "percent": 25.0, "failures": {"archive": "the bucket is gone"}}
 
 
-async def test_without_a_price_nothing_is_said_of_money(home: HomeAssistant, start_hub: StartHub) -> None:
-    await start_hub()
-    assert home.states.get("sensor.strata_annual_savings") is None
+async def test_money_is_spoken_of_while_there_is_a_price(home: HomeAssistant, start_hub: StartHub) -> None:
+    entry = await start_hub()
+    savings = "sensor.strata_annual_savings"
+    assert home.states.get(savings) is None
+    for retention, there in (({"price_per_gb": 10.0}, True), ({"price_per_gb": 4.0}, True), ({}, False)):
+        home.config_entries.async_update_entry(entry, options={"retention": retention})
+        await home.async_block_till_done()
+        assert (home.states.get(savings) is not None) == there
+        assert (er.async_get(home).async_get(savings) is not None) == there
+
+
+async def test_a_sensor_of_before_that_is_not_wanted_any_more_goes(home: HomeAssistant, start_hub: StartHub) -> None:
+    registry = er.async_get(home)
+    entry = await start_hub(retention={"price_per_gb": 10.0})
+    await home.config_entries.async_unload(entry.entry_id)
+    home.config_entries.async_update_entry(entry, options={})
+    await home.config_entries.async_setup(entry.entry_id)
+    await home.async_block_till_done()
+    assert registry.async_get("sensor.strata_annual_savings") is None
+    assert registry.async_get("sensor.strata_storage_saved") is not None
 
 
 def test_reduction_is_of_what_there_would_be() -> None:

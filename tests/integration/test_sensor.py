@@ -139,7 +139,6 @@ async def test_diagnostics_about_numbers_are_disabled_until_wanted(
         *disabled,
         "history_import",
         "ladder",
-        "last_archive",
         "last_downsample_hourly",
         "open_anomalies",
         "watched_entities",
