@@ -17,6 +17,7 @@ from ..core.rollup import Rollup
 from ..store import buckets, rows
 from ..store.connection import snapshot
 from ..store.keys import key_period
+from ..store.pace import paced
 from ..store.reader import StoreReader
 from ..store.release import release
 from ..store.tiers import Tier
@@ -151,10 +152,10 @@ class Days(Content[Rollup]):
         with snapshot(reader.connection):
             known = {series.id: series for series in reader.series()}
             found = buckets.read_all(reader.connection, self._tier, when)
-            words = reader.texts({code for rolled in found.values() for code in codes_in(rolled)})
+            words = reader.texts({code for rolled in paced(found.values()) for code in codes_in(rolled)})
         return {
             (known[number].key, kind): (known[number], in_words(rolled, words))
-            for (number, kind), rolled in found.items()
+            for (number, kind), rolled in paced(found.items())
         }
 
     @override
@@ -162,7 +163,7 @@ class Days(Content[Rollup]):
         digest = hashlib.sha256()
         with snapshot(connection):
             found = buckets.read_all(connection, self._tier, when)
-        for (series, kind), rolled in sorted(found.items()):
+        for (series, kind), rolled in paced(sorted(found.items())):
             states = rolled.states
             columns = (rolled.starts, rolled.ends, *rolled.columns.values(), states.bucket, states.code, states.micros)
             _add(digest, f"{series} {kind} {len(rolled)}", columns)
@@ -184,11 +185,11 @@ class Days(Content[Rollup]):
 
     @override
     def parts(self, path: Path) -> Iterator[tuple[Series, Kind, Rollup]]:
-        return ((series, rolled.kind, rolled) for series, rolled in read(path))
+        return ((series, rolled.kind, rolled) for series, rolled in paced(read(path)))
 
     @override
     def starts(self, path: Path) -> Iterator[tuple[Series, NDArray[np.int64]]]:
-        return ((series, rolled.starts) for series, rolled in read(path))
+        return ((series, rolled.starts) for series, rolled in paced(read(path)))
 
     @override
     def is_of_clock(self, starts: NDArray[np.int64]) -> bool:
@@ -218,13 +219,14 @@ class Events(Content[RawColumns]):
         with snapshot(reader.connection):
             known = {series.id: series for series in reader.series()}
             found = rows.read_all(reader.connection, when)
-            words = reader.texts({code for each in found.values() for code in each.texts.tolist() if code})
+            codes = {code for each in paced(found.values()) for code in np.unique(each.texts).tolist() if code}
+            words = reader.texts(codes)
         return {
             (known[number].key, known[number].kind): (
                 known[number],
                 (each.times, each.values, [words.get(code) for code in each.texts.tolist()], each.flags),
             )
-            for number, each in found.items()
+            for number, each in paced(found.items())
         }
 
     @override
@@ -232,7 +234,7 @@ class Events(Content[RawColumns]):
         digest = hashlib.sha256()
         with snapshot(connection):
             found = rows.read_all(connection, when)
-        for series, each in sorted(found.items()):
+        for series, each in paced(sorted(found.items())):
             _add(digest, f"{series} {len(each)}", (each.times, each.values, each.texts, each.flags))
         return digest.hexdigest()
 
@@ -247,11 +249,11 @@ class Events(Content[RawColumns]):
 
     @override
     def parts(self, path: Path) -> Iterator[tuple[Series, Kind, RawColumns]]:
-        return ((series, series.kind, each) for series, each in read_raw(path))
+        return ((series, series.kind, each) for series, each in paced(read_raw(path)))
 
     @override
     def starts(self, path: Path) -> Iterator[tuple[Series, NDArray[np.int64]]]:
-        return ((series, each[0]) for series, each in read_raw(path))
+        return ((series, each[0]) for series, each in paced(read_raw(path)))
 
     @override
     def same(self, one: RawColumns, other: RawColumns) -> bool:

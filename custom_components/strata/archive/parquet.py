@@ -20,6 +20,7 @@ import numpy as np
 
 from ..core.model import Kind, Series, SeriesKey, TimeRange
 from ..core.rollup import NO_STATE, Rollup
+from ..store.pace import paced
 from .columns import BUCKET_COLUMNS, METADATA_KEY, RAW_COLUMNS, SCHEMA_VERSION, SORTED_BY, ColumnType, columns_of
 from .errors import ArchiveError, FileDamaged, FileTooNew
 from .tables import (
@@ -339,7 +340,7 @@ def _same_series(one: Series, other: Series) -> bool:
 
 def _same_buckets(parts: Sequence[SeriesBuckets], path: Path) -> bool:
     found = read(path)
-    for series, rollup in parts:
+    for series, rollup in paced(parts):
         there = next(found, None)
         if there is None or not (_same_series(series, there[0]) and same_buckets(rollup, there[1])):
             return False
@@ -348,7 +349,7 @@ def _same_buckets(parts: Sequence[SeriesBuckets], path: Path) -> bool:
 
 def _same_rows(parts: Sequence[SeriesRows], path: Path) -> bool:
     found = read_raw(path)
-    for series, rows in parts:
+    for series, rows in paced(parts):
         there = next(found, None)
         if there is None or not (_same_series(series, there[0]) and same_rows(rows, there[1])):
             return False

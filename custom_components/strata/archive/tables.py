@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..core.model import MICROS_PER_SECOND, Kind, Series, SeriesKey
 from ..core.rollup import COLUMNS, NO_STATE, NO_STATES, Column, Rollup, StateTime
 from ..store.answers import energy_kwh
+from ..store.pace import paced
 from .columns import BUCKET_COLUMNS, IN_MICROSECONDS, LABELS, RAW_COLUMNS, SERIES_COLUMNS, STORED_AS, ColumnType
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def bucket_table(parts: Sequence[SeriesBuckets]) -> pa.Table:
     """Return buckets as a table, in the order of `parts` and of time."""
     columns: dict[str, list[Any]] = {name: [] for name in BUCKET_COLUMNS if name not in SERIES_COLUMNS}
     lengths = []
-    for series, rollup in parts:
+    for series, rollup in paced(parts):
         rows = _bucket_rows(series, rollup)
         lengths.append(len(rows["start"]))
         for name, values in columns.items():
@@ -86,7 +87,7 @@ def _table(
 
     place = np.repeat(np.arange(len(described), dtype=np.int32), lengths)
     arrays = []
-    for name, column in types.items():
+    for name, column in paced(types.items()):
         if name in SERIES_COLUMNS:
             known = pa.array([_of_series(name, series, kind) for series, kind in described], arrow_type(column))
             arrays.append(known.take(pa.array(place)))

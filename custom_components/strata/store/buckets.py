@@ -11,7 +11,7 @@ from ..core.model import Kind, TimeRange
 from ..core.rollup import COLUMNS, NO_STATES, Column, Floats, Ints, Rollup, StateTime
 from . import chunks
 from .keys import KINDS, chunk_key, key_kind, key_period, key_range, key_series
-from .pace import Pace
+from .pace import paced
 from .rows import stored_periods
 from .tiers import Tier
 
@@ -169,9 +169,8 @@ def replace(
     """
     changes: list[tuple[int, int, int, int]] = []
     count = 0
-    present, pace = _present(connection, tier, when), Pace()
-    for series, bare in written:
-        pace.step()
+    present = _present(connection, tier, when)
+    for series, bare in paced(written):
         rollup = with_offsets(bare, timezone)
         count += len(rollup)
         kind = KINDS.index(rollup.kind)
@@ -199,7 +198,7 @@ def remove(
     The change feed is not told: what followers have is still true.
     """
     count = 0
-    for (series, kind), places in _present(connection, tier, when).items():
+    for (series, kind), places in paced(_present(connection, tier, when).items()):
         if series in stay:
             continue
         for number in places:
@@ -266,19 +265,18 @@ def read_all(
     if not len(found):
         return {}
     parts: dict[tuple[int, Kind], list[Rollup]] = {}
-    pace = Pace()
-    for key, blob in connection.execute(
+    chunks = connection.execute(
         f"SELECT key, blob FROM {tier.table} WHERE key >= ? AND key < ? ORDER BY key",
         key_range(found[0], found[-1]),
-    ):
+    )
+    for key, blob in paced(chunks):
         if only is not None and key_series(key) not in only:
             continue
-        pace.step()
         kind = KINDS[key_kind(key)]
         buckets = _cut(decode_buckets(blob, kind), when)
         if len(buckets):
             parts.setdefault((key_series(key), kind), []).append(buckets)
-    return {name: concatenate(found) for name, found in parts.items()}
+    return {name: concatenate(some) for name, some in paced(parts.items())}
 
 
 def _cut(rollup: Rollup, when: TimeRange) -> Rollup:

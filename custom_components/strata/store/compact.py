@@ -13,6 +13,7 @@ from .base import CompactReport, RawRows
 from .catalog import move_definitions
 from .connection import transaction
 from .keys import NO_KIND, chunk_key, key_period, key_range, key_series
+from .pace import paced
 from .rows import (
     RAW_SPAN,
     LiveRows,
@@ -106,7 +107,7 @@ def _move_values(connection: sqlite3.Connection, live: LiveRows) -> int:
     existing = _existing(connection, period)
     written: list[tuple[int, int, bytes]] = []
     upto: list[int] = []
-    for hour, number, group in _groups(period, series, rows.times):
+    for hour, number, group in paced(_groups(period, series, rows.times)):
         fresh = take(rows, group)
         newest = np.append(np.diff(fresh.times) > 0, [True])
         if not newest.all():
@@ -116,7 +117,7 @@ def _move_values(connection: sqlite3.Connection, live: LiveRows) -> int:
             fresh = merge([_stored(connection, key), fresh])
         written.append((key, len(fresh), encode_rows(fresh)))
         upto.append(int(seq[group].max()))
-    connection.executemany("INSERT OR REPLACE INTO raw_chunk VALUES (?, ?, ?)", written)
+    connection.executemany("INSERT OR REPLACE INTO raw_chunk VALUES (?, ?, ?)", paced(written))
     connection.executemany(
         "INSERT INTO changes (tier, series, start, stop, upto) VALUES (0, ?, ?, ?, ?)",
         [

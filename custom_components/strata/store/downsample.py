@@ -20,7 +20,7 @@ from .job import StoreJob, watermark
 from .keys import MAX_SERIES, key_range, key_series
 from .late import Settle
 from .operations import Operation
-from .pace import Pace
+from .pace import paced
 from .proof import buckets_differ, rows_differ
 from .release import forget, released
 from .roll_up import RollUp, load_carries, save_carries
@@ -128,9 +128,10 @@ class Downsample(StoreJob):
         low, high = key_range(when.start // source.span, when.end // source.span - 1)
         weights = {
             key: (count, size)
-            for key, count, size in self._connection.execute(
-                f"SELECT key, rows, length(blob) FROM {source.table} WHERE key >= ? AND key < ?",
-                (low, high),
+            for key, count, size in paced(
+                self._connection.execute(
+                    f"SELECT key, rows, length(blob) FROM {source.table} WHERE key >= ? AND key < ?", (low, high)
+                )
             )
             if key_series(key) in portion.series
         }
@@ -155,7 +156,7 @@ class Downsample(StoreJob):
                 borders.move(self._connection, source.name, portion.series, when.end)
             self._connection.executemany(
                 f"DELETE FROM {source.table} WHERE key = ?",
-                [(key,) for key in gone],
+                paced((key,) for key in gone),
             )
             if source.name == RAW:
                 forget(self._connection, gone)
@@ -242,15 +243,13 @@ class Downsample(StoreJob):
         wide = TimeRange(when.start - rows.RAW_SPAN, when.end + rows.RAW_SPAN)
         found = rows.read_all(self._connection, wide, portion.series)
         kept = borders.load(self._connection, RAW)
-        pace = Pace()
         wrong: dict[int, str] = {}
         for tier in (HOURLY, FIVE_MINUTE):
             stored = buckets.read_all(self._connection, self._ladder[tier], wide, portion.series)
-            for number, history in found.items():
+            for number, history in paced(found.items()):
                 series = self._series.get(number)
                 if series is None or (tier == FIVE_MINUTE and not series.fine):
                     continue
-                pace.step()
                 rolled = stored.get((number, series.kind), buckets.empty(series.kind))
                 reason = rows_differ(series, history, rolled, when, kept[number])
                 if reason:
@@ -265,7 +264,7 @@ class Downsample(StoreJob):
         fine = buckets.read_all(self._connection, self._source, wide, portion.series)
         coarse = buckets.read_all(self._connection, coarser, wide, portion.series)
         wrong: dict[int, str] = {}
-        for (number, kind), found in fine.items():
+        for (number, kind), found in paced(fine.items()):
             reason = buckets_differ(found, coarse.get((number, kind)), when)
             if reason:
                 wrong[number] = reason
@@ -322,10 +321,11 @@ def portions(job: StoreJob, source: Tier, due: Limits) -> Iterator[Portion]:
     days: set[tuple[Micros, int]] = set()
     per_day = DAY // source.span
     phase = newest // source.span % per_day
-    for day, number in job.connection.execute(
+    found = job.connection.execute(
         f"SELECT DISTINCT ((key >> 24) - ?) / ?, (key >> 4) & ? FROM {source.table} WHERE key < ?",
         (phase, per_day, MAX_SERIES, key_range(0, newest // source.span - 1)[1]),
-    ):
+    )
+    for day, number in paced(found):
         start = (day * per_day + phase) * source.span
         if start < due.get(number, 0):
             days.add((start, number))
@@ -337,7 +337,7 @@ def _grouped(days: set[tuple[Micros, int]], due: Limits) -> Iterator[Portion]:
 
     Series that have nothing on such a day are with the others, for what is known of them moves on, too.
     """
-    for start in sorted({start for start, _ in days}):
+    for start in paced(sorted({start for start, _ in days})):
         by_end: dict[Micros, set[int]] = {}
         for number, limit in due.items():
             if limit > start:

@@ -8,7 +8,7 @@ import sqlite3
 from ..core.model import Micros
 from .base import TierSize
 from .keys import key_period, key_range, key_series
-from .pace import Pace
+from .pace import paced
 from .tiers import DAILY, Keeps, Ladder, Tier
 
 
@@ -53,11 +53,10 @@ def _add(
 ) -> None:
     oldest = min(old for old, _ in limits.values()) // tier.span
     newest = max(new for _, new in limits.values()) // tier.span
-    pace = Pace()
-    for key, rows, size in connection.execute(
+    chunks = connection.execute(
         f"SELECT key, rows, length(blob) FROM {tier.table} WHERE key >= ? AND key < ?", key_range(oldest, newest)
-    ):
-        pace.step()
+    )
+    for key, rows, size in paced(chunks):
         old, new = limits.get(key_series(key), (0, 0))
         end = (key_period(key) + 1) * tier.span
         if old < end <= new:

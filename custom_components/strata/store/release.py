@@ -6,6 +6,7 @@ import sqlite3
 
 from ..core.model import TimeRange
 from .keys import key_range
+from .pace import paced
 from .rows import RAW_SPAN
 
 
@@ -17,8 +18,8 @@ def release(connection: sqlite3.Connection, when: TimeRange) -> None:
         "INSERT INTO archive_released VALUES (?, ?)",
         [
             (key, _hash(blob))
-            for key, blob in connection.execute(
-                "SELECT key, blob FROM raw_chunk WHERE key >= ? AND key < ?", (low, high)
+            for key, blob in paced(
+                connection.execute("SELECT key, blob FROM raw_chunk WHERE key >= ? AND key < ?", (low, high))
             )
         ],
     )
@@ -27,7 +28,7 @@ def release(connection: sqlite3.Connection, when: TimeRange) -> None:
 def released(connection: sqlite3.Connection, keys: Iterable[int]) -> list[int]:
     """Return which of some raw chunks may be deleted."""
     free = []
-    for key in keys:
+    for key in paced(keys):
         found = connection.execute(
             "SELECT blob, hash FROM raw_chunk JOIN archive_released USING (key) WHERE key = ?", (key,)
         ).fetchone()
@@ -38,7 +39,7 @@ def released(connection: sqlite3.Connection, keys: Iterable[int]) -> list[int]:
 
 def forget(connection: sqlite3.Connection, keys: Iterable[int]) -> None:
     """Drop what is known of chunks that were deleted."""
-    connection.executemany("DELETE FROM archive_released WHERE key = ?", [(key,) for key in keys])
+    connection.executemany("DELETE FROM archive_released WHERE key = ?", paced((key,) for key in keys))
 
 
 def _hash(blob: bytes) -> bytes:

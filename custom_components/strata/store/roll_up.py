@@ -15,7 +15,7 @@ from .base import RollUpReport
 from .connection import transaction
 from .job import SeriesById, StoreJob, set_watermark, watermark
 from .keys import key_period
-from .pace import Pace
+from .pace import paced
 from .tiers import DAILY, FIVE_MINUTE, HOURLY, Ladder
 from .timeline import Carry, Timeline, build
 
@@ -71,14 +71,12 @@ class RollUp(StoreJob):
         found = rows.read_all(self._connection, when, only)
         stops = runs.stops(self._connection, when)
         resumes = runs.resumes(self._connection, when)
-        pace = Pace()
-        for number, series in list(self._series.items()):
+        for number, series in paced(list(self._series.items())):
             if only is not None and number not in only:
                 continue
             carry = carries.get(number)
             if number not in found and number not in resumes and not (carry is not None and carry.in_force):
                 continue
-            pace.step()
             timeline = build(
                 series.kind,
                 found.get(number, rows.NO_ROWS),

@@ -12,7 +12,7 @@ from ..core.model import EXCLUDED_FLAGS, Flag, TimeRange
 from . import chunks
 from .base import RawRows
 from .keys import NO_KIND, chunk_key, key_period, key_range, key_series, periods
-from .pace import Pace
+from .pace import paced
 from .tiers import HOUR
 
 RAW_SPAN = HOUR
@@ -192,15 +192,15 @@ def read_all(
 ) -> dict[int, RawRows]:
     """Return every series' rows in `when`, or those of some; series without rows are left out."""
     parts: dict[int, list[RawRows]] = {}
-    spans, pace = periods(RAW_SPAN, when), Pace()
+    spans = periods(RAW_SPAN, when)
     if len(spans):
-        for key, blob in connection.execute(
+        found = connection.execute(
             "SELECT key, blob FROM raw_chunk WHERE key >= ? AND key < ? ORDER BY key",
             key_range(spans[0], spans[-1]),
-        ):
+        )
+        for key, blob in paced(found):
             if only is not None and key_series(key) not in only:
                 continue
-            pace.step()
             rows = cut(decode_rows(blob), when)
             if len(rows):
                 parts.setdefault(key_series(key), []).append(rows)
@@ -214,4 +214,4 @@ def read_all(
             if only is not None and series not in only:
                 continue
             parts.setdefault(series, []).append(rows)
-    return {series: merge(found) for series, found in parts.items()}
+    return {series: merge(found) for series, found in paced(parts.items())}
