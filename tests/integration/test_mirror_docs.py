@@ -44,6 +44,7 @@ def home(store: SqliteStore) -> None:
     outdoor = of("sensor.outdoor_temperature", "temperature", unit="°C")
     heater = of("climate.living_room", "", Kind.TEXT)
     light = of("light.kitchen", "", Kind.ON_OFF)
+    motion = of("binary_sensor.kitchen_motion", "motion", Kind.ON_OFF)
     tags = {"region": "GB", "grid_operator": "NESO"}
     carbon, renewable = (
         store.series(SeriesKey.of_tags("carbon_intensity", tags, name), kind=Kind.MEASUREMENT, unit=unit)
@@ -62,6 +63,7 @@ def home(store: SqliteStore) -> None:
         moment = NOW - 60 * HOUR + step * HOUR + SECOND
         rows += [Row(power, moment, 100.0 + step), Row(outdoor, moment, 5.0), Row(light, moment, float(step % 2))]
         rows.append(Row(air, moment, 40.0 + step, "Good" if step <= 10 else "Moderate"))
+        rows.append(Row(motion, moment, float(step % 3 == 0)))
         rows += [Row(heater, moment, None, "heat" if step % 2 else "idle")]
         rows += [Row(carbon, moment, 110.0), Row(renewable, moment, 50.0)]
     rows.append(Row(price, NOW + HOUR, 0.2))

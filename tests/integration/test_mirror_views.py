@@ -1,6 +1,7 @@
 """Finished rows of views on a real InfluxDB: what is asked there is what Strata answers, corrected rows included."""
 
 from collections.abc import AsyncGenerator, Callable, Generator
+import json
 from pathlib import Path
 
 import aiohttp
@@ -11,11 +12,12 @@ from custom_components.strata.mirror.feed import MirrorFeed
 from custom_components.strata.mirror.influx import Connection, InfluxClient
 from custom_components.strata.mirror.servers import detect
 from custom_components.strata.mirror.view_points import as_in_views
-from tests.mirror_world import DirectStore, RealServer, influxdb, plan_of
+from tests.mirror_world import DirectStore, RealServer, influxdb, plan_of, victoria_metrics
 from tests.unit.store.view_home import ViewHome, berlin
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 VIEWS = "strata_views"
+KWH = 'daily_energy_by_device_total_kwh{db="strata_views"}'
 
 
 @pytest.fixture
@@ -127,6 +129,42 @@ async def test_rows_of_an_entity_that_is_erased_are_deleted_there(
     await influx.delete_series([VIEWS], as_in_views([kettle]))
     assert asked(server, 'SELECT * FROM "daily_energy_by_device"') == []
     assert len(asked(server, 'SELECT "on_seconds" FROM "daily_device_runtime"')) == 2
+
+
+async def test_victoria_metrics_gets_the_numbers(
+    home: ViewHome, full_part: Callable[[str], Path], tmp_path: Path
+) -> None:
+    metrics = victoria_metrics(full_part("victoria_metrics"), tmp_path)
+    metrics.start()
+    direct = DirectStore(home.store)
+    try:
+        async with aiohttp.ClientSession() as session:
+            client = InfluxClient(session, Connection(url=metrics.url))
+            plan = plan_of(home.store, strings=(await detect(client)).strings, timezone=lambda: "Europe/Berlin")
+            mirror = MirrorFeed("one", direct, client, plan, now=lambda: home.now)
+            await mirror.open()
+            kettle = two_days(home)
+            await mirror.catch_up()
+            metrics.ask("/internal/force_flush", {})
+            (line,) = metrics.ask("/api/v1/export", {"match[]": KWH}).splitlines()
+            home.put(kettle, (berlin(1, 12), 2000.0), (berlin(1, 13), 0.0))
+            home.refresh(berlin(3, 2))
+            await mirror.catch_up()
+            metrics.ask("/internal/force_flush", {})
+        exported = json.loads(line)
+        assert exported["metric"]["entity_id"] == "sensor.kettle"
+        assert exported["values"] == pytest.approx([1.0, 1.0])
+        assert exported["timestamps"] == [berlin(day) // 1000 for day in (1, 2)]
+        # It keeps both versions of the first day; the query of docs/mirror.md takes the larger one.
+        query = f"sum by (entity_id) (sum_over_time(max_over_time({KWH}[1d])[30d:1d]))"
+        assert query in (Path(__file__).parents[2] / "docs" / "mirror.md").read_text(encoding="utf-8")
+        answer = json.loads(metrics.ask("/api/v1/query", {"query": query, "time": str(berlin(3) // 1_000_000)}))
+        assert float(answer["data"]["result"][0]["value"][1]) == pytest.approx(3.0 + 1.0)
+        names = set(json.loads(metrics.ask("/api/v1/label/__name__/values", {}))["data"])
+        assert not names & {"daily_energy_by_device_date", "daily_energy_by_device_currency"}
+    finally:
+        direct.close()
+        metrics.stop()
 
 
 async def test_what_a_mirror_missed_is_sent_by_a_replay(home: ViewHome, mirror: MirrorFeed, server: RealServer) -> None:
