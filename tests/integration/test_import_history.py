@@ -32,6 +32,7 @@ from tests.mirror_world import RealServer, influxdb
 SENSOR = "sensor.strata_history_import"
 VIEW = "daily_energy_by_device"
 NOW = datetime(2026, 11, 21, 10, 7, tzinfo=UTC)
+HOUR = 3_600_000_000
 LOAD = {"unit_of_measurement": "W", "device_class": "power", "state_class": "measurement"}
 METER = {"unit_of_measurement": "kWh", "device_class": "energy", "state_class": "total_increasing"}
 
@@ -135,6 +136,27 @@ async def test_statistics_and_states_of_the_recorder_enter_once(
     assert await hours(with_past, "sensor.load") == load
     operations = await with_past.runtime_data.worker.read(lambda reader: reader.operations())
     assert [operation.operation_type for operation in operations].count("import") == 2
+
+
+async def test_no_more_than_two_days_of_states_are_in_memory(
+    recorder_mock: object, home: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    for hour in range(0, 6 * 24, 7):
+        freezer.move_to(NOW - timedelta(days=6) + timedelta(hours=hour))
+        home.states.async_set("sensor.load", str(hour), LOAD)
+        await home.async_block_till_done()
+    freezer.move_to(NOW)
+    await get_instance(home).async_block_till_done()
+    source = RecorderSource(home, "Europe/Berlin")
+    when = TimeRange(to_micros(NOW - timedelta(days=30)), to_micros(NOW))
+    batches = [batch async for batch in source.read("sensor.load", (), when)]
+    assert [state.state for batch in batches for state in batch.states] == [str(hour) for hour in range(0, 144, 7)]
+    assert all(batch.when.duration <= 48 * HOUR for batch in batches)
+    # One follows the other: from the hour of the first state on, split at midnights of Berlin, up to the end.
+    assert batches[0].when.start == to_micros(datetime(2026, 11, 15, 10, tzinfo=UTC))
+    assert [batch.when.end for batch in batches] == [*(batch.when.start for batch in batches[1:]), when.end]
+    assert all(batch.when.end % HOUR == 0 for batch in batches[:-1])
+    assert all(state.time in batch.when for batch in batches for state in batch.states)
 
 
 async def test_days_follow_from_imported_hours(home: HomeAssistant, with_past: MockConfigEntry) -> None:

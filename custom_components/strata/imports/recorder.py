@@ -1,6 +1,6 @@
 """History of Home Assistant's recorder: hours from its long-term statistics, states from its last days."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -9,7 +9,7 @@ from homeassistant.core import HomeAssistant
 import numpy as np
 
 from ..core.clock import day_edges, floor_hour
-from ..core.model import MICROS_PER_SECOND, Kind, Series, TimeRange, from_micros
+from ..core.model import MICROS_PER_SECOND, Kind, Micros, Series, TimeRange, from_micros
 from ..core.rollup import Column, Rollup
 from ..core.units import UnitError, convert
 from .base import Batch, ImportFailed, OldState
@@ -17,7 +17,8 @@ from .base import Batch, ImportFailed, OldState
 RECORDER = "recorder"
 _HOUR = 3600 * MICROS_PER_SECOND
 _STATISTICS_AT_ONCE = timedelta(days=200)
-_STATES_AT_ONCE = timedelta(days=2)
+_DAYS_AT_ONCE = 2
+"""Days of states in memory."""
 _NUMBERS = (Kind.MEASUREMENT, Kind.METER)
 
 type Statistics = Sequence[Mapping[str, Any]]
@@ -51,25 +52,33 @@ class RecorderSource:
         """Yield hours up to the first state the recorder still has, then its states, a few days at a time."""
         days = timedelta(days=self._instance.keep_days + 1)
         oldest = max(when.start, when.end - days // timedelta(microseconds=1))
-        states = await self._states(entity_id, TimeRange(min(oldest, when.end), when.end))
-        until = floor_hour(self._timezone, states[0].time if states else when.end)
-        for one in series:
-            if one.kind in _NUMBERS and when.start < until:
-                async for batch in self._statistics(entity_id, one, TimeRange(when.start, until)):
+        until: Micros | None = None
+        for start, end in self._stretches(TimeRange(min(oldest, when.end), when.end)):
+            states = await self._instance.async_add_executor_job(
+                _states, self._hass, entity_id, from_micros(start), from_micros(end)
+            )
+            if until is None:
+                if not states:
+                    continue
+                until = floor_hour(self._timezone, states[0].time)
+                async for batch in self._hours(entity_id, series, TimeRange(when.start, until)):
                     yield batch
-        if states:
-            edges = day_edges(self._timezone, states[0].time, when.end)
-            borders = [until, *(edge for edge in edges if until < edge < when.end), when.end]
-            for start, end in pairwise(borders):
-                yield Batch(TimeRange(start, end), [state for state in states if start <= state.time < end])
+            yield Batch(TimeRange(max(start, until), end), states)
+        if until is None:
+            rest = TimeRange(when.start, floor_hour(self._timezone, when.end))
+            async for batch in self._hours(entity_id, series, rest):
+                yield batch
 
-    async def _states(self, entity_id: str, when: TimeRange) -> list[OldState]:
-        found: list[OldState] = []
-        start = from_micros(when.start)
-        while start < (end := min(start + _STATES_AT_ONCE, from_micros(when.end))):
-            found += await self._instance.async_add_executor_job(_states, self._hass, entity_id, start, end)
-            start = end
-        return found
+    def _stretches(self, when: TimeRange) -> Iterator[tuple[Micros, Micros]]:
+        """Yield stretches that end with a local day, as long as is read at once."""
+        edges = [edge for edge in day_edges(self._timezone, when.start, when.end) if when.start < edge < when.end]
+        return ((start, end) for start, end in pairwise([when.start, *edges[::_DAYS_AT_ONCE], when.end]) if start < end)
+
+    async def _hours(self, entity_id: str, series: Sequence[Series], when: TimeRange) -> AsyncIterator[Batch]:
+        for one in series:
+            if one.kind in _NUMBERS and when.start < when.end:
+                async for batch in self._statistics(entity_id, one, when):
+                    yield batch
 
     async def _statistics(self, entity_id: str, series: Series, when: TimeRange) -> AsyncIterator[Batch]:
         start, end = from_micros(when.start), from_micros(when.end)
