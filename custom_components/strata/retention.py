@@ -174,6 +174,7 @@ class Retention:
         return report
 
     async def _portions(self, step: str, tier: str, now: Micros, keeps: Keeps, *, dry_run: bool) -> DownsampleReport:
+        await self._worker.compact()
         run = await self._worker.write(lambda store: store.begin_downsample(tier, now, keeps=keeps, dry_run=dry_run))
         while await self._worker.write(lambda _store: run.step()):
             self.progress = Progress(step, *run.progress)

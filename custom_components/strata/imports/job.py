@@ -93,6 +93,7 @@ class ImportJob:
         progress, began, started = self.progress, time.monotonic(), self._now()
         try:
             await self._worker.flush()
+            await self._worker.roll_up()
             begins = await self._worker.write(lambda store: store.begin_import(started))
             note = await self._worker.read(lambda reader: load_note(reader.connection, self._note)) or {}
             chosen = await self._chosen(entities)

@@ -24,7 +24,7 @@ from .rows import (
     take,
 )
 
-_ROWS_AT_ONCE = 50_000
+_ROWS_AT_ONCE = 20_000
 """A transaction stays short and small in memory however much has piled up."""
 _CHANGES_KEPT = 200_000
 """Change feed entries kept when nobody follows the feed."""
@@ -42,6 +42,13 @@ def compact(connection: sqlite3.Connection, until: Micros | None = None) -> Comp
         written += count
         if taken < _ROWS_AT_ONCE:
             return CompactReport(rows, written, time.perf_counter() - began)
+
+
+def compact_portion(connection: sqlite3.Connection, until: Micros) -> bool:
+    """Move some of the rows that are older than `until`; return False when there are none left."""
+    with transaction(connection):
+        taken, _, _ = _compact_batch(connection, until)
+    return taken == _ROWS_AT_ONCE
 
 
 def _compact_batch(connection: sqlite3.Connection, until: Micros) -> tuple[int, int, int]:

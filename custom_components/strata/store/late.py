@@ -22,13 +22,22 @@ class Settle(StoreJob):
 
     def run(self) -> int:
         """Settle every series that has late rows, each in its own transaction; return how many."""
-        stale = self._connection.execute("SELECT series, start, stop FROM dirty").fetchall()
-        for number, start, stop in stale:
-            with transaction(self._connection):
-                if number in self._series:
-                    self._recompute(self._series[number], TimeRange(start, stop + 1))
-                self._connection.execute("DELETE FROM dirty WHERE series = ?", (number,))
+        stale = self.stale()
+        for number in stale:
+            self.settle(number)
         return len(stale)
+
+    def stale(self) -> list[int]:
+        """Return the series that have late rows."""
+        return [number for (number,) in self._connection.execute("SELECT series FROM dirty")]
+
+    def settle(self, number: int) -> None:
+        """Settle one series in a transaction of its own, if it still has late rows."""
+        with transaction(self._connection):
+            late = self._connection.execute("SELECT start, stop FROM dirty WHERE series = ?", (number,)).fetchone()
+            if late is not None and number in self._series:
+                self._recompute(self._series[number], TimeRange(late[0], late[1] + 1))
+            self._connection.execute("DELETE FROM dirty WHERE series = ?", (number,))
 
     def fill_days(self, series: Iterable[int], when: TimeRange) -> None:
         """Make the days of some series that are missing though there are hours of them; others stay as they are."""

@@ -17,22 +17,24 @@ from . import (
     forecasts,
     health,
     imported,
-    late,
     operations,
-    roll_up,
     words,
 )
 from .base import CompactReport, Cursor, DownsampleReport, RollUpReport, StoreError
 from .catalog import Dictionaries
-from .compact import compact
+from .compact import compact, compact_portion
 from .connection import WAL_PAGES, in_store_words, transaction
 from .downsample import Downsample
 from .operations import Operation
+from .rolling import RollUpRun
 from .rows import RAW_SPAN
 from .tiers import HOURLY, Keeps, Ladder
 from .views.day import Inputs
 from .views.refresh import Refresh, RefreshReport
 
+_ALL = 2**63 - 1
+"""Later than any row."""
+_VIEW_DAYS_AT_ONCE = 2
 _PAGES_AT_ONCE = 1024
 """Pages given back at once: 4 MB, some milliseconds."""
 
@@ -40,9 +42,9 @@ _PAGES_AT_ONCE = 1024
 class LadderRun:
     """A step of the ladder under way; call it on the writer's thread, with anything else in between."""
 
-    def __init__(self, store: StoreMaintenance, work: Downsample) -> None:
-        """Take the work, begun."""
-        self._store, self._work = store, work
+    def __init__(self, store: StoreMaintenance, work: Downsample, views_at: Micros | None = None) -> None:
+        """Take the work, begun. With `views_at`, views are first brought up to that moment."""
+        self._store, self._work, self._views_at = store, work, views_at
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -60,9 +62,19 @@ class LadderRun:
             if self._work.connection is not store._connection:  # noqa: SLF001 - the other half of the store
                 raise StoreError(f"{store.path.name} is another file than the step began with")
             try:
-                return self._work.step() or self._give_back()
+                return self._see_hours() or self._work.step() or self._give_back()
             finally:
                 store._load_borders(self._work.connection)  # noqa: SLF001 - the other half of the store
+
+    def _see_hours(self) -> bool:
+        """Let views see some of the hours that are about to go; return False when they have seen all."""
+        if (
+            self._views_at is not None
+            and self._store.refresh_views(self._views_at, most_days=_VIEW_DAYS_AT_ONCE).waiting
+        ):
+            return True
+        self._views_at = None
+        return False
 
     def _give_back(self) -> bool:
         """Return some free pages to the disk; return False when there are none left."""
@@ -107,17 +119,21 @@ class StoreMaintenance(ABC):
         with in_store_words(self.path):
             return compact(self._connection, until)
 
+    def compact_portion(self) -> bool:
+        """Move some rows from `live` into chunks; return False when there are none left."""
+        with in_store_words(self.path):
+            return compact_portion(self._connection, _ALL)
+
     def roll_up(self, now: Micros | None = None) -> RollUpReport:
         """Compact, then roll up every bucket that closed before `now`."""
-        moment = self._now() if now is None else now
-        with in_store_words(self.path):
-            compact(self._connection, moment)
-            parts = (self._connection, self.ladder, self.timezone, self._by_id)
-            try:
-                late.Settle(*parts).run()
-                return roll_up.RollUp(*parts).run(moment)
-            finally:
-                self._load_borders(self._connection)
+        run = self.begin_roll_up(now)
+        while run.step():
+            pass
+        return run.end()
+
+    def begin_roll_up(self, now: Micros | None = None) -> RollUpRun:
+        """Return a roll-up that is then worked off a portion at a time."""
+        return RollUpRun(self, self._by_id, self._now() if now is None else now)
 
     def downsample(
         self, tier: str, now: Micros | None = None, *, keeps: Keeps | None = None, dry_run: bool = False
@@ -145,19 +161,12 @@ class StoreMaintenance(ABC):
             KeyError: there is no such tier.
         """
         moment = self._now() if now is None else now
-        if tier == HOURLY and not dry_run:
-            self._see_hours(moment)
         with in_store_words(self.path):
             compact(self._connection)
             work = Downsample(self._connection, self.ladder, self.timezone, self._by_id)
             work.archived_only = self.archived_only
             work.begin(tier, moment, keeps or {}, dry_run=dry_run)
-        return LadderRun(self, work)
-
-    def _see_hours(self, now: Micros) -> None:
-        """Let views see the hours that are about to go."""
-        while self.refresh_views(now).waiting:
-            pass
+        return LadderRun(self, work, moment if tier == HOURLY and not dry_run else None)
 
     def refresh_views(
         self, now: Micros | None = None, *, inputs: Inputs | None = None, most_days: int = 8

@@ -243,7 +243,8 @@ class StoreWorker:
             try:
                 await self.maintain()
             except StoreError as error:
-                await self._maintenance_failed(error)
+                if not self._closed:
+                    await self._maintenance_failed(error)
             else:
                 if self._unmaintained:
                     self._unmaintained = False
@@ -330,15 +331,39 @@ class StoreWorker:
         """Do what is due: compact and roll up closed hours, check the file."""
         now = self._now()
         if now >= self._compact_due:
-            await self._on_writer(self._store.roll_up)
-            self._in_live = 0
+            await self.roll_up()
             self._compact_due = next_hour(self.timezone, now) + _SETTLE_SECONDS * 1_000_000
         elif self._in_live >= _LIVE_LIMIT:
-            await self._on_writer(self._store.compact)
-            self._in_live = 0
+            await self.compact()
         if time.monotonic() >= self._check_due:
             self._check_due = time.monotonic() + _CHECK_EVERY.total_seconds()
             await self._check()
+
+    async def roll_up(self) -> None:
+        """Roll up what has closed, a portion at a time; what waits is stored in between, and others have their turn.
+
+        Raises:
+            StoreError: it could not be done; what was done before stays done.
+        """
+        run = await self.write(SqliteStore.begin_roll_up)
+        self._in_live = 0
+        await self._in_portions(run.step)
+
+    async def compact(self) -> None:
+        """Move all rows from `live` into chunks, a portion at a time.
+
+        Raises:
+            StoreError: it could not be done; what was done before stays done.
+        """
+        self._in_live = 0
+        await self._in_portions(self._store.compact_portion)
+
+    async def _in_portions(self, step: Callable[[], bool]) -> None:
+        flushed = time.monotonic()
+        while not self._closed and await self._on_writer(step):
+            if len(self._waiting) >= _FLUSH_ROWS or time.monotonic() - flushed >= FLUSH_SECONDS:
+                await self.flush()
+                flushed = time.monotonic()
 
     async def _check(self) -> None:
         """Look for damage, on a reader so that rows are stored meanwhile."""

@@ -10,6 +10,7 @@ import pytest
 from custom_components.strata.core.model import Flag, Forecast, Kind, SeriesKey, Slot, TimeRange
 from custom_components.strata.store import worker as worker_module
 from custom_components.strata.store.base import NoticeKind, StoreDamaged, StoreError, StoreFull
+from custom_components.strata.store.rolling import RollUpRun
 from custom_components.strata.store.tiers import DEFAULT_LADDER
 from custom_components.strata.store.worker import StoreWorker
 
@@ -195,15 +196,15 @@ async def test_the_loop_retries_later_while_the_disk_is_full(worker, monkeypatch
 async def test_failed_maintenance_is_announced_once_and_tried_again(worker, notices, monkeypatch):
     monkeypatch.setattr(worker_module, "FLUSH_SECONDS", 0.01)
     left = [3]
-    real = worker._store.roll_up
+    real = RollUpRun.step
 
-    def flaky():
+    def flaky(run):
         if left[0]:
             left[0] -= 1
             raise StoreError("no roll-up today")
-        return real()
+        return real(run)
 
-    monkeypatch.setattr(worker._store, "roll_up", flaky)
+    monkeypatch.setattr(RollUpRun, "step", flaky)
     task = asyncio.create_task(worker.run())
     async with asyncio.timeout(5):
         while len(notices) < 2:
@@ -215,13 +216,13 @@ async def test_failed_maintenance_is_announced_once_and_tried_again(worker, noti
 
 async def test_damage_met_in_maintenance_keeps_the_file_aside(worker, notices, monkeypatch):
     monkeypatch.setattr(worker_module, "FLUSH_SECONDS", 0.01)
-    real = worker._store.roll_up
+    real = RollUpRun.step
 
-    def damaged():
-        monkeypatch.setattr(worker._store, "roll_up", real)
+    def damaged(_run):
+        monkeypatch.setattr(RollUpRun, "step", real)
         raise StoreDamaged("malformed")
 
-    monkeypatch.setattr(worker._store, "roll_up", damaged)
+    monkeypatch.setattr(RollUpRun, "step", damaged)
     task = asyncio.create_task(worker.run())
     async with asyncio.timeout(5):
         while not notices:
