@@ -405,7 +405,9 @@ class Archiver:
                 except Stopped:
                     return
                 except ArchiveError as error:
-                    report.problems.append(f"{file.period}: {error}")
+                    # What this run has failed to write a moment ago fails the same way again.
+                    if (problem := f"{file.period}: {error}") not in report.problems:
+                        report.problems.append(problem)
         self._vault.clear()
 
     def _expire(self, report: ArchiveReport) -> None:

@@ -82,6 +82,7 @@ def test_nothing_local_goes_and_the_next_run_finishes(world: World, stub: S3Stub
     for _ in range(2):
         report = world.archive()
         assert report.problems
+        assert len(set(report.problems)) == len(report.problems), "nothing is said twice"
         assert report.rows_deleted == 0
         assert world.local() == before
     with world.store.reader() as reader:
