@@ -9,7 +9,7 @@ import pytest
 import pytest_socket
 
 from tests.integration.live.market import Market
-from tests.integration.live.process import LiveHome, free_port
+from tests.integration.live.process import LiveHome, free_port, lend
 
 if TYPE_CHECKING:
     from playwright.sync_api import ViewportSize
@@ -26,7 +26,7 @@ def _open_loopback(socket_enabled: None) -> None:
     """Allow sockets, which the test rig forbids; connections are still limited to loopback."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def market_port() -> int:
     pytest_socket.enable_socket()
     return free_port()
@@ -41,13 +41,16 @@ def market(market_port: int) -> Generator[Market]:
     market.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running_home(
     full_part: Callable[[str], Path], market_port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[LiveHome]:
     full_part("browser")  # Before the boot: without it no test here can run.
     folder = tmp_path_factory.mktemp("live") / "config"
-    home = LiveHome(full_part("live"), folder, {"electricity_pricing.energy_charts": f"http://127.0.0.1:{market_port}"})
+    lent = tmp_path_factory.mktemp("lent")
+    lend(lent, "pyarrow")
+    urls = {"electricity_pricing.energy_charts": f"http://127.0.0.1:{market_port}"}
+    home = LiveHome(full_part("live"), folder, urls, lent)
     try:
         home.start()
         yield home

@@ -66,6 +66,16 @@ class Person:
     def add_source(self) -> None:
         self.page.get_by_role("button", name="Add source").first.click()
 
+    def add_archive(self) -> None:
+        self.page.get_by_role("button", name="Add archive").first.click()
+
+    def see_repairs(self) -> None:
+        self.page.goto(f"{self._url}/config/repairs")
+
+    def reads(self, text: str) -> None:
+        """Wait until a text is to be read somewhere on the page."""
+        expect(self.page.get_by_text(text).first).to_be_visible()
+
     def reconfigure(self, title: str) -> None:
         row = self.page.locator("ha-config-sub-entry-row").filter(has_text=title)
         row.get_by_role("button", name="Reconfigure source").click()
@@ -123,6 +133,9 @@ class Person:
         picker.locator("ha-combo-box-item").filter(has_text=name).last.click()
         expect(picker.locator("input")).to_have_count(0)
 
+    def text_field(self, label: str) -> Locator:
+        return self._dialog.locator("ha-selector-text").filter(has_text=label).locator("input").first
+
     def number_field(self, label: str) -> Locator:
         return self._dialog.locator("ha-selector-number").filter(has_text=label).locator("input")
 
@@ -160,11 +173,11 @@ class Person:
 
     # What only the frontend's own connection answers
 
-    def ask(self, command: str) -> Any:
+    def ask(self, command: str, **fields: Any) -> Any:
         """Return the answer to a WebSocket command."""
         return self.page.evaluate(
-            "type => document.querySelector('home-assistant').hass.callWS({type})",
-            command,
+            "message => document.querySelector('home-assistant').hass.callWS(message)",
+            {"type": command, **fields},
         )
 
     def system_health(self, domain: str) -> dict[str, Any]:

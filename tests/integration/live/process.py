@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from importlib.metadata import distribution
 import json
+import os
 from pathlib import Path
 import re
 import signal
@@ -55,6 +57,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def lend(folder: Path, package: str) -> None:
+    """Link a package of the tests' own environment, and what says that it is installed, into `folder`.
+
+    Home Assistant installs what an archive needs by itself, but here it may not. Both environments have one Python.
+    """
+    installed = distribution(package)
+    for part in {file.parts[0] for file in installed.files or ()} - {".."}:
+        (folder / part).symlink_to(Path(str(installed.locate_file(part))))
+
+
 def wait_for[T](look: Callable[[], T | None], what: str, *, limit: float = WAIT_LIMIT) -> T:
     """Return what `look` finds as soon as it is something true."""
     until = monotonic() + limit
@@ -67,12 +79,13 @@ def wait_for[T](look: Callable[[], T | None], what: str, *, limit: float = WAIT_
 class LiveHome:
     """Home Assistant, how to start and stop it, and what it says over REST."""
 
-    def __init__(self, python: Path, folder: Path, base_urls: Mapping[str, str]) -> None:
-        """Make the configuration folder."""
+    def __init__(self, python: Path, folder: Path, base_urls: Mapping[str, str], lent: Path) -> None:
+        """Make the configuration folder; Python also finds the packages in `lent`."""
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._python = python
+        self._environment = {**os.environ, "PYTHONPATH": str(lent)}
         self._log = folder.with_suffix(".log")
         self._process: subprocess.Popen[bytes] | None = None
         self._token = ""
@@ -97,7 +110,7 @@ class LiveHome:
         command: list[str | Path] = [self._python, "-m", "homeassistant", "--config", self.folder, "--skip-pip"]
         with self._log.open("ab") as log:
             # Elsewhere the integrations below the working folder would hide those of the configuration.
-            self._process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, cwd=self.folder, env=self._environment, stdout=log, stderr=log)
         wait_for(self._answers, f"an answer of Home Assistant, see {self._log}", limit=BOOT_LIMIT)
         self._token = self._login()
         wait_for(lambda: self.get("/api/config")["state"] == "RUNNING", "a running home", limit=BOOT_LIMIT)
