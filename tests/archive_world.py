@@ -111,7 +111,7 @@ class World:
         self.store.roll_up(self.clock)
         for tier in ("raw", "five_minute", "hourly"):
             report = self.store.downsample(tier, self.clock)
-            assert report.problems == ()
+            assert report.problems == (), report.problems
 
     def archiver(self, **options: Any) -> Archiver:
         return Archiver(self.vault(), lambda: self.clock, wishes=self.wishes, **options)

@@ -12,7 +12,8 @@ from homeassistant.util import dt as dt_util
 import probatio
 
 from .archive.archiver import ArchiveReport
-from .archive.restore import Restorer, put_back
+from .archive.hours import Hours
+from .archive.restore import Restorer, put_back, put_hours
 from .archive.tables import SeriesBuckets, SeriesRows
 from .archive_set import OPERATION_RESTORE, ArchiveSet
 from .asking import asked_span
@@ -22,7 +23,7 @@ from .refusal import hub_of, refusal, store_failed
 from .store.answers import answers
 from .store.base import StoreError
 from .store.operations import Operation
-from .store.tiers import DAILY, DAY, RAW
+from .store.tiers import DAILY, DAY, HOURLY, RAW
 from .store.words import recoded
 from .store.worker import StoreWorker
 
@@ -40,7 +41,9 @@ SERVICE_RESTORE = "restore"
 
 INTO_ANSWER, INTO_STORE, INTO_STATISTICS, INTO_OWN_STATISTICS = "answer", "store", "statistics", "own_statistics"
 INTO = (INTO_ANSWER, INTO_STORE, INTO_STATISTICS, INTO_OWN_STATISTICS)
-CONTENTS = (DAILY, RAW)
+CONTENTS = (DAILY, HOURLY, RAW)
+"""Days, or of archived single values the hours they make, or those themselves."""
+type Buckets = Callable[[TimeRange, frozenset[str] | None], Iterator[SeriesBuckets]]
 _ROWS_ANSWERED = 10_000
 """Rows of one answer; who wants more asks for a shorter range, or reads the files."""
 _SERIES_AT_ONCE = 50
@@ -165,9 +168,11 @@ def _work(
     when: TimeRange,
     entities: frozenset[str] | None,
 ) -> Callable[[Restorer], dict[str, Any]]:
-    hass = call.hass
+    hass, timezone = call.hass, worker.timezone
     if into == INTO_ANSWER:
-        return lambda restorer: _answer(restorer, content, when, entities)
+        return lambda restorer: _answer(restorer, content, _buckets(restorer, content, timezone), when, entities)
+    if into == INTO_STORE and content == HOURLY:
+        return lambda restorer: _put_hours(restorer, when, entities, timezone)
     if into == INTO_STORE:
         until = to_micros(dt_util.utcnow()) + call.data[ATTR_KEEP_DAYS] * DAY
         return lambda restorer: _put_back(restorer, when, entities, until)
@@ -176,17 +181,25 @@ def _work(
         # The recorder is an integration of its own, and may not be there.
         from .archive_statistics import StatisticsImport
 
-        report = StatisticsImport(hass, restorer, own=into == INTO_OWN_STATISTICS).run(when, entities)
+        hours = _buckets(restorer, content, timezone) if content == HOURLY else None
+        report = StatisticsImport(hass, restorer, own=into == INTO_OWN_STATISTICS, hours=hours).run(when, entities)
         return {"statistics": dict(sorted(report.statistics.items())), "problems": report.problems}
 
     return statistics
 
 
-def _answer(restorer: Restorer, content: str, when: TimeRange, entities: frozenset[str] | None) -> dict[str, Any]:
+def _buckets(restorer: Restorer, content: str, timezone: str) -> Buckets:
+    """Return what gives the days of a range, or the hours that single values make."""
+    return restorer.days if content == DAILY else lambda when, entities: Hours(restorer, timezone).run(when, entities)
+
+
+def _answer(
+    restorer: Restorer, content: str, told_by: Buckets, when: TimeRange, entities: frozenset[str] | None
+) -> dict[str, Any]:
     if content == RAW:
         told = (row for part in restorer.events(when, entities) for row in _raw_rows(part))
     else:
-        told = (row for part in restorer.days(when, entities) for row in _daily_rows(part))
+        told = (row for part in told_by(when, entities) for row in _bucket_rows(part, content))
     rows = list(islice(told, _ROWS_ANSWERED))
     return {"rows": rows, "truncated": next(told, None) is not None}
 
@@ -199,13 +212,13 @@ def _named(part: SeriesBuckets | SeriesRows) -> dict[str, Any]:
     return named
 
 
-def _daily_rows(part: SeriesBuckets) -> Iterator[dict[str, Any]]:
+def _bucket_rows(part: SeriesBuckets, tier: str) -> Iterator[dict[str, Any]]:
     series, rolled = part
     # Answers speak of texts by the store's numbers, of which 0 is none.
     names = {place + 1: name for place, name in enumerate(rolled.names)}
     if rolled.names:
         rolled = recoded(rolled, {place: place + 1 for place in range(len(rolled.names))}, ())
-    for row in answers(rolled, DAILY, series.unit, lambda codes: {code: names[code] for code in codes}):
+    for row in answers(rolled, tier, series.unit, lambda codes: {code: names[code] for code in codes}):
         yield {**_named(part), **row}
 
 
@@ -224,3 +237,12 @@ def _put_back(restorer: Restorer, when: TimeRange, entities: frozenset[str] | No
         count += restorer.access.write(partial(put_back, parts=batch, hold=hold))
         hold = None
     return {"days_put_back": count, "kept_until": from_micros(until).isoformat(timespec="seconds")}
+
+
+def _put_hours(restorer: Restorer, when: TimeRange, entities: frozenset[str] | None, timezone: str) -> dict[str, Any]:
+    hours = Hours(restorer, timezone).run(when, entities)
+    restorer.access.write(lambda store: store.begin_import())
+    count = 0
+    while batch := list(islice(hours, _SERIES_AT_ONCE)):
+        count += restorer.access.write(partial(put_hours, parts=batch))
+    return {"hours_put_back": count}

@@ -33,6 +33,7 @@ from .core.units import UnitError, convert
 _HOUR = 3600 * MICROS_PER_SECOND
 _RECORDER = "recorder"
 _EVER = TimeRange(0, 2**53)
+type _Buckets = Callable[[TimeRange, frozenset[str] | None], Iterator[SeriesBuckets]]
 _KINDS = frozenset({Kind.MEASUREMENT, Kind.METER, Kind.ON_OFF})
 
 
@@ -80,11 +81,13 @@ class _Place:
 class StatisticsImport:
     """Imports one range; used on a thread of its own, it works with the recorder through the event loop."""
 
-    def __init__(self, hass: HomeAssistant, restorer: Restorer, *, own: bool) -> None:
-        """Read from `restorer`; with `own` into the entities' own statistics."""
+    def __init__(self, hass: HomeAssistant, restorer: Restorer, *, own: bool, hours: _Buckets | None = None) -> None:
+        """Read days from `restorer`, or `hours` where they are given; with `own` into the entities' own statistics."""
         self._hass = hass
         self._restorer = restorer
         self._own = own
+        self._of_hours = hours is not None
+        self._told: _Buckets = hours or restorer.days
         self._places: dict[str, _Place | None] = {}
         self.report = ImportReport()
 
@@ -94,7 +97,7 @@ class StatisticsImport:
         # importing another range, or the same again, then fits.
         if self._own:
             self._join_sums(entities)
-        for series, rolled in self._restorer.days(TimeRange(0, when.end), entities):
+        for series, rolled in self._told(TimeRange(0, when.end), entities):
             place = self._place(series, rolled.kind) if rolled.kind in _KINDS else None
             if place is None:
                 continue
@@ -119,7 +122,7 @@ class StatisticsImport:
                 place.sum += place.first.sum_before(reading)
 
     def _meters(self, entities: frozenset[str] | None) -> Iterator[SeriesBuckets]:
-        for series, rolled in self._restorer.days(_EVER, entities):
+        for series, rolled in self._told(_EVER, entities):
             if rolled.kind is Kind.METER:
                 yield series, rolled
 
@@ -140,9 +143,10 @@ class StatisticsImport:
         if self._own:
             return entity_id if series.key.field == "value" else None
         if entity_id is not None:
-            return f"{DOMAIN}:{slugify(entity_id)}"
+            # Sums of hours and of days are reckoned from different beginnings, so they never meet in one statistic.
+            return f"{DOMAIN}:{slugify(entity_id)}{'_hours' if self._of_hours else ''}"
         words = (series.key.measurement, series.key.field, *series.key.tags.values())
-        return f"{DOMAIN}:{slugify(' '.join(words))}"
+        return f"{DOMAIN}:{slugify(' '.join(words))}{'_hours' if self._of_hours else ''}"
 
     def _found(self, name: str, series: Series, kind: Kind) -> _Place | None:
         metadata = StatisticMetaData(

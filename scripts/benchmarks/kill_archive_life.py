@@ -26,7 +26,7 @@ from custom_components.strata.archive.targets.base import Stored, Target
 from custom_components.strata.archive.targets.local import LocalTarget
 from custom_components.strata.archive.targets.s3 import Bucket, S3Target
 from custom_components.strata.archive.vault import Vault
-from custom_components.strata.core.model import Kind, Row, Series, SeriesKey, TimeRange
+from custom_components.strata.core.model import Flag, Kind, Row, Series, SeriesKey, TimeRange
 from custom_components.strata.core.rollup import Rollup
 from custom_components.strata.store.job import watermark
 from custom_components.strata.store.sqlite import SqliteStore
@@ -330,10 +330,12 @@ class Life:
                 due[name][time] = value
         found: dict[str, dict[int, float | str]] = defaultdict(dict)
         restorer = Restorer(vault)
-        for series, (times, values, texts, _) in restorer.events(EVER):
+        for series, (times, values, texts, flags) in restorer.events(EVER):
             if series.key.measurement == "kill":
-                said = zip(times.tolist(), values.tolist(), texts, strict=True)
-                found[_name(series)] |= {time: value if text is None else text for time, value, text in said}
+                said = zip(times.tolist(), values.tolist(), texts, flags.tolist(), strict=True)
+                found[_name(series)] |= {
+                    time: value if text is None else text for time, value, text, flag in said if flag not in _MARKS
+                }
         yield from restorer.report.problems
         with store.reader() as reader:
             for series in store.all_series():
@@ -382,6 +384,8 @@ class Life:
                 yield f"{name}: days count {counted} values of {len(values)}, and {summed} of {total}"
 
 
+_MARKS = {Flag.GAP, Flag.RESUME}
+"""Flags of rows that say when recording stopped and when a value held again."""
 type _Day = tuple[int, float]
 """How many values, and for measurements their sum."""
 

@@ -535,6 +535,31 @@ async def test_days_expire_where_the_user_says_so(
 
 
 @pytest.mark.usefixtures("no_schedule")
+async def test_the_hours_that_single_values_make(
+    recorder_mock: Any, home: HomeAssistant, start_hub: StartHub, usb: Path
+) -> None:
+    entry = await start_hub(local(usb), keep={**KEEP["keep"], "raw": 1}, archives={"raw_rows": True})
+    await entry.runtime_data.archives.async_archive_raw()
+    span = {"start": "2026-11-17 00:00:00", "end": "2026-11-18 00:00:00", "content": "hourly"}
+    answer = await call(home, "restore", **span, entities=["sensor.power", "sensor.mode", "sensor.gone"])
+    assert answer["files"] == ["raw/2026/raw_2026-11-16.parquet"]
+    assert answer["problems"] == ["sensor.gone: the archive has nothing of it there"]
+    # The file ends at midnight of UTC, an hour after the day did.
+    [power] = [row for row in answer["rows"] if row["entity_id"] == "sensor.power"]
+    assert (power["start"], power["avg_value"]) == ("2026-11-16T23:00:00+00:00", 100.0)
+    assert power["total_energy"] == pytest.approx(0.1)
+    assert power["sample_count"] == 0
+    [mode] = [row for row in answer["rows"] if row["entity_id"] == "sensor.mode"]
+    assert mode["state_seconds"] == {"off": 3600.0}
+
+    answer = await call(home, "restore", **span, into="store")
+    assert answer["hours_put_back"] == 0, "the store tells them itself"
+    await call(home, "erase", entities="sensor.power", dry_run=False)
+    answer = await call(home, "restore", **span, into="statistics")
+    assert answer["statistics"] == {"strata:sensor_energy_hours": 1}
+
+
+@pytest.mark.usefixtures("no_schedule")
 async def test_days_are_put_back_into_the_store(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
     entry = await start_hub(local(usb), **KEEP)
     await call(home, "archive")

@@ -1,7 +1,7 @@
 """What is archived: days by the month, and (if wanted) single rows by the day. One class for each."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 import hashlib
 from pathlib import Path
@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.clock import DAY, day_range, floor_day, local_date
-from ..core.model import Kind, Micros, Series, SeriesKey, TimeRange, from_micros
+from ..core.model import Flag, Kind, Micros, Series, SeriesKey, TimeRange, from_micros
 from ..core.rollup import Rollup
-from ..store import buckets, rows
+from ..store import buckets, rows, runs
+from ..store.base import RawRows
 from ..store.connection import snapshot
 from ..store.keys import key_period
 from ..store.pace import paced
@@ -25,6 +26,9 @@ from ..store.words import codes_in, in_words, merge_buckets
 from .aliases import NO_ALIASES, Aliases
 from .parquet import DAILY, RAW, Written, read, read_raw, same_buckets, same_rows, write, write_raw
 from .tables import RawColumns
+
+_MARKS = (int(Flag.GAP), int(Flag.RESUME))
+"""Flags of rows without a value."""
 
 type Parts[V] = dict[tuple[SeriesKey, Kind], tuple[Series, V]]
 """What a file holds, by series and kind."""
@@ -221,13 +225,15 @@ class Events(Content[RawColumns]):
             found = rows.read_all(reader.connection, when)
             codes = {code for each in paced(found.values()) for code in np.unique(each.texts).tolist() if code}
             words = reader.texts(codes)
-        return {
-            (known[number].key, known[number].kind): (
-                known[number],
-                (each.times, each.values, [words.get(code) for code in each.texts.tolist()], each.flags),
-            )
-            for number, each in paced(found.items())
-        }
+            marks = _marks(reader.connection, when, found) if found else {}
+        parts: Parts[RawColumns] = {}
+        for number in paced(found.keys() | marks.keys()):
+            each = rows.merge([marks.get(number, rows.NO_ROWS), found.get(number, rows.NO_ROWS)])
+            texts = [words.get(code) for code in each.texts.tolist()]
+            if number in known:
+                one = known[number]
+                parts[one.key, one.kind] = (one, (each.times, each.values, texts, each.flags))
+        return parts
 
     @override
     def digest(self, connection: sqlite3.Connection, when: TimeRange) -> str:
@@ -264,17 +270,41 @@ class Events(Content[RawColumns]):
         return merge_rows(archived, local)
 
 
+def _marks(connection: sqlite3.Connection, when: TimeRange, found: Mapping[int, RawRows]) -> dict[int, RawRows]:
+    """Return, by series, when it stopped being known without a row of its own, and when its last value held again.
+
+    Recording stops for all series at once, and no row says so. One that stops on the instant of a row ends right after
+    it, and one from which a value holds at once is none, as in roll-ups.
+    """
+    resumes = runs.resumes(connection, when)
+    stops = runs.stops(connection, when)
+    spoken = [number for (number,) in connection.execute("SELECT series FROM last")] if len(stops) else []
+    marks: dict[int, RawRows] = {}
+    for number in paced(resumes.keys() | set(spoken)):
+        again = np.array(resumes.get(number, ()), np.int64)
+        ends = stops[~np.isin(stops, again)]
+        ends = np.unique(ends + np.isin(ends, found[number].times)) if number in found else ends
+        times = np.concatenate((ends, again))
+        flags = np.repeat(np.array([Flag.GAP, Flag.RESUME], np.int64), (len(ends), len(again)))
+        order = np.argsort(times, kind="stable")
+        nothing = np.full(len(times), np.nan), np.zeros(len(times), np.int64)
+        marks[number] = rows.take(RawRows(times, *nothing, flags), order)
+    return marks
+
+
 def merge_rows(archived: RawColumns, local: RawColumns) -> RawColumns:
-    """Return the rows of both; of two at one instant the local one."""
-    times = np.concatenate((archived[0], local[0]))
+    """Return the rows of both; of two at one instant the local one, but never a mark instead of a value."""
+    theirs = archived[0][~np.isin(archived[3], _MARKS)]
+    stay = ~(np.isin(local[3], _MARKS) & np.isin(local[0], theirs))
+    times = np.concatenate((archived[0], local[0][stay]))
     order = np.argsort(times, kind="stable")
-    newest = order[np.append(np.diff(times[order]) > 0, [True])]
-    texts = [*archived[2], *local[2]]
+    newest = order[np.append(np.diff(times[order]) > 0, [True])] if len(times) else order
+    texts = [*archived[2], *(text for text, stays in zip(local[2], stay.tolist(), strict=True) if stays)]
     return (
         times[newest],
-        np.concatenate((archived[1], local[1]))[newest],
+        np.concatenate((archived[1], local[1][stay]))[newest],
         [texts[at] for at in newest.tolist()],
-        np.concatenate((archived[3], local[3]))[newest],
+        np.concatenate((archived[3], local[3][stay]))[newest],
     )
 
 

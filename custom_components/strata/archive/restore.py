@@ -6,15 +6,18 @@ What is missing or damaged is named, and the rest still comes.
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from ..core.model import Kind, Micros, Series, SeriesKey, TimeRange
 from ..core.rollup import Rollup
 from ..store.sqlite import SqliteStore
 from ..store.tiers import DAILY
-from ..store.words import merge_buckets
+from ..store.words import merge_buckets, recoded
 from . import manifest
 from .aliases import Aliases
 from .content import merge_rows
 from .errors import ArchiveError
+from .manifest import ArchiveFile
 from .parquet import RAW, Wanted, keys_of, read, read_raw
 from .tables import SeriesBuckets, SeriesRows
 from .vault import Vault
@@ -47,18 +50,31 @@ class Restorer:
         What goes wrong is in `report.problems`, with the name of the file.
         """
         called = self._vault.aliases()
-        for key, path in self._paths(DAILY, when):
-            parts = self._guarded(key, read(path, when=when, wanted=self._wanted(called, entities)))
+        for file, path in self._paths(DAILY, when):
+            parts = self._guarded(file.key, read(path, when=when, wanted=self._wanted(called, entities)))
             for series, days in called.told(parts, self._twofold(called, path), _kind_of_days, merge_buckets):
                 yield self._as_today(series), days
 
     def events(self, when: TimeRange, entities: Container[str] | None = None) -> Iterator[SeriesRows]:
         """Yield archived single rows in `when`, day by day, series by series."""
+        for _, parts in self.event_files(when, entities):
+            for series, (times, values, texts, flags) in parts:
+                low, high = (int(at) for at in np.searchsorted(times, (when.start, when.end)))
+                if low < high:
+                    yield series, (times[low:high], values[low:high], texts[low:high], flags[low:high])
+
+    def event_files(
+        self, when: TimeRange, entities: Container[str] | None = None
+    ) -> Iterator[tuple[TimeRange, Iterator[SeriesRows]]]:
+        """Yield the files of single values that touch `when`: what each covers, and all of its rows."""
         called = self._vault.aliases()
-        for key, path in self._paths(RAW, when):
-            parts = self._guarded(key, read_raw(path, when=when, wanted=self._wanted(called, entities)))
-            for series, rows in called.told(parts, self._twofold(called, path), _kind_of_rows, merge_rows):
-                yield self._as_today(series), rows
+        for file, path in self._paths(RAW, when):
+            yield file.when, self._rows(file.key, path, called, entities)
+
+    def _rows(self, key: str, path: str, called: Aliases, entities: Container[str] | None) -> Iterator[SeriesRows]:
+        parts = self._guarded(key, read_raw(path, wanted=self._wanted(called, entities)))
+        for series, rows in called.told(parts, self._twofold(called, path), _kind_of_rows, merge_rows):
+            yield self._as_today(series), rows
 
     def _name(self, series: Series) -> str | None:
         return self._names.get(series.key) or series.labels.get("entity_id")
@@ -79,7 +95,7 @@ class Restorer:
         except ArchiveError:
             return frozenset()  # Reading the file says what is wrong with it.
 
-    def _paths(self, content: str, when: TimeRange) -> Iterator[tuple[str, str]]:
+    def _paths(self, content: str, when: TimeRange) -> Iterator[tuple[ArchiveFile, str]]:
         for file in self._vault.files(content, when):
             try:
                 path = self._vault.fetch(file)
@@ -87,7 +103,7 @@ class Restorer:
                 self.report.problems.append(f"{file.key}: {error}")
                 continue
             self.report.files.append(file.key)
-            yield file.key, str(path)
+            yield file, str(path)
             path.unlink(missing_ok=True)
 
     def _guarded[P: SeriesBuckets | SeriesRows](self, key: str, parts: Iterator[P]) -> Iterator[P]:
@@ -122,6 +138,23 @@ def put_back(
     if hold is not None:
         store.transact(lambda connection: manifest.hold(connection, *hold))
     return store.put_buckets(DAILY, given)
+
+
+def put_hours(store: SqliteStore, parts: Sequence[SeriesBuckets]) -> int:
+    """Take hours where the store has none, with the days they make; return how many there were none of.
+
+    The store has to be ready for that: see `SqliteStore.begin_import`.
+    """
+    given = [(_known(store, series, rolled.kind), rolled) for series, rolled in parts]
+    store.save_series()
+    codes = store.codes({name for _, rolled in given for name in rolled.names})
+    count = 0
+    for series, rolled in given:
+        if rolled.names:
+            numbers = {place: codes[name] for place, name in enumerate(rolled.names)}
+            rolled = recoded(rolled, numbers, ())  # noqa: PLW2901 - the same hours
+        count += store.import_hours(replace(series, kind=rolled.kind), rolled)
+    return count
 
 
 def _known(store: SqliteStore, series: Series, kind: Kind) -> Series:
