@@ -99,7 +99,7 @@ async def test_a_coarser_tier_that_is_kept_shorter_is_refused(
 ) -> None:
     entry = await start_hub()
     result = await submit(home, entry, answers({**KEEP, **keep}))
-    assert (result["type"], result["errors"]) == (FlowResultType.FORM, {"base": error})
+    assert (result["type"], result["errors"]) == (FlowResultType.FORM, {"keep": error})
     assert result["description_placeholders"] == placeholders
     assert entry.options == {}
 
@@ -110,7 +110,7 @@ async def test_a_coarser_tier_that_is_kept_shorter_is_refused(
 async def test_an_item_that_names_no_entity_is_refused(home: HomeAssistant, start_hub: StartHub) -> None:
     entry = await start_hub()
     result = await submit(home, entry, answers(include_entities=["light.hall", "kitchen"]))
-    assert (result["type"], result["errors"]) == (FlowResultType.FORM, {"base": "invalid_filter_item"})
+    assert (result["type"], result["errors"]) == (FlowResultType.FORM, {"include": "invalid_filter_item"})
     assert result["description_placeholders"] == {"item": "kitchen"}
 
     result = dict(

@@ -57,11 +57,11 @@ class HistoryPage(OptionsPage):
                 IngestFilter.from_options(options)
                 ladder_of(options)
             except FilterError as error:
-                errors["base"] = "invalid_filter_item"
+                errors[error.key.partition("_")[0]] = "invalid_filter_item"
                 placeholders["item"] = str(error.item)
             except LadderError as error:
                 # Only neighbours are compared, so the coarser one names the pair.
-                errors["base"] = f"tier_{error.coarser}_too_short"
+                errors[CONF_KEEP] = f"tier_{error.coarser}_too_short"
                 placeholders |= _days(error, options)
             else:
                 return await self.save_or_warn(_OWN, options)
