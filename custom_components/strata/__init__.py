@@ -1,5 +1,6 @@
 """Outside context in, history kept in layers, insight out."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from homeassistant.config_entries import ConfigEntryState
@@ -18,7 +19,7 @@ from .anomalies.coordinator import AnomalyCoordinator
 from .anomalies.event_entity import async_fire_on_bus
 from .anomalies.options import AnalysisOptions
 from .api import async_register_api
-from .archive_set import ArchiveSet
+from .archive_set import ArchiveSet, holds_raw_rows
 from .const import DOMAIN, LOGGER, PLATFORMS, STORE_FILE, STORE_FOLDER, TITLE
 from .core.filter import IngestFilter
 from .core.model import Micros, to_micros
@@ -82,15 +83,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
         hold=Hold(worker),
         outdoor=OutdoorTemperature(hass, worker),
         archives=ArchiveSet(hass, entry, worker),
-        retention=(ladder := Retention(worker, _now)),
+        retention=Retention(worker, _now),
         views=(views := ViewRefresh(worker, _now, lambda: async_inputs(hass, entry.runtime_data.source_set))),
         options=entry.options,
         hub_device_id=device.id,
-        tasks=[
-            entry.async_create_background_task(hass, supervise(name, work), f"{DOMAIN} {name}")
-            for name, work in (("writer", worker.run), ("retention", ladder.run))
-        ],
+        tasks=[],
     )
+    _keep_running(hass, entry, "writer", worker.run)
     async_connect_retention(hass, entry)
     # Should something below fail, nothing may go on into a closed store.
     entry.async_on_unload(data.mirror_set.async_stop)
@@ -106,11 +105,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
     await data.source_set.async_follow()
     await data.mirror_set.async_follow()
     await data.archives.async_follow()
+    # Not before it knows what is to be done first: rows that go without that are lost.
+    _keep_running(hass, entry, "retention", data.retention.run)
     await data.window_set.async_follow()
     await data.anomalies.async_start()
     async_fire_on_bus(hass, entry)
     await async_resume_import(hass, entry)
-    data.tasks.append(entry.async_create_background_task(hass, supervise("views", views.run), f"{DOMAIN} views"))
+    _keep_running(hass, entry, "views", views.run)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_create_background_task(hass, data.store.async_refresh(), f"{DOMAIN} store size")
     _listen(hass, entry)
@@ -119,6 +120,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
 
 def _now() -> Micros:
     return to_micros(dt_util.utcnow())
+
+
+@callback
+def _keep_running(
+    hass: HomeAssistant, entry: StrataConfigEntry, name: str, work: Callable[[], Awaitable[None]]
+) -> None:
+    task = entry.async_create_background_task(hass, supervise(name, work), f"{DOMAIN} {name}")
+    entry.runtime_data.tasks.append(task)
 
 
 async def _open_store(hass: HomeAssistant, entry: StrataConfigEntry) -> StoreWorker:
@@ -140,6 +149,7 @@ async def _open_store(hass: HomeAssistant, entry: StrataConfigEntry) -> StoreWor
         now=_now,
         ladder=ladder_of(entry.options),
     )
+    worker.archived_only = holds_raw_rows(entry.options)
     try:
         await worker.open()
     except StoreTooNew as error:

@@ -60,6 +60,11 @@ def archives_of(options: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
+def holds_raw_rows(options: Mapping[str, Any]) -> bool:
+    """Tell whether single values stay until they are archived, even while there is no archive that could take them."""
+    return bool(archives_of(options).get(CONF_RAW_ROWS))
+
+
 class ArchiveSet:
     """Runs archives; `running` is by subentry id."""
 
@@ -97,7 +102,7 @@ class ArchiveSet:
         for subentry_id, subentry in wanted.items():
             if subentry_id not in self.running:
                 await self._begin(subentry)
-        self._worker.archived_only = bool(self.running) and bool(archives_of(self._entry.options).get(CONF_RAW_ROWS))
+        self._worker.archived_only = holds_raw_rows(self._entry.options)
         hooks = self._entry.runtime_data.retention.hooks
         hooks.archive = self._archive if self.running else None
         hooks.may_archive = lambda: monotonic() >= self._retry_at
@@ -166,7 +171,7 @@ class ArchiveSet:
 
     async def async_archive_raw(self) -> None:
         """Archive the single rows that are about to be deleted, where that is wanted."""
-        if self.running and archives_of(self._entry.options).get(CONF_RAW_ROWS):
+        if self.running and holds_raw_rows(self._entry.options):
             await self._run(OPERATION_RAW, lambda archiver: archiver.archive_raw())
 
     async def async_run(self, *, dry_run: bool = False) -> ArchiveReport:

@@ -25,6 +25,7 @@ from custom_components.strata.const import DOMAIN
 from custom_components.strata.core.model import Kind, Row, SeriesKey, from_micros, to_micros
 from custom_components.strata.dependencies import DependencyMissing
 from custom_components.strata.diagnostics import async_get_config_entry_diagnostics
+from custom_components.strata.source_set import SourceSet
 from custom_components.strata.store.base import StoreError
 from custom_components.strata.store.sqlite import SqliteStore
 from custom_components.strata.store.tiers import DEFAULT_LADDER, HOUR
@@ -340,6 +341,51 @@ async def test_single_values_wait_for_their_file(home: HomeAssistant, start_hub:
     home.config_entries.async_update_entry(entry, options={**KEEP})
     await home.async_block_till_done()
     assert not worker.archived_only
+
+
+async def _raw_rows(entry: MockConfigEntry) -> int:
+    return await entry.runtime_data.worker.read(
+        lambda reader: reader.connection.execute("SELECT COALESCE(SUM(rows), 0) FROM raw_chunk").fetchone()[0]
+    )
+
+
+async def test_a_step_that_is_due_at_the_start_waits_for_the_archive(
+    home: HomeAssistant, start_hub: StartHub, usb: Path, freezer: FrozenDateTimeFactory
+) -> None:
+    follow = SourceSet.async_follow
+
+    async def slowly(sources: SourceSet) -> None:
+        # As long as a source takes to answer; the store has time for every step of the ladder.
+        for _ in range(120):
+            await sources._worker.write(lambda store: None)
+        await follow(sources)
+
+    freezer.move_to(NOW + timedelta(days=5, hours=6))
+    with patch.object(SourceSet, "async_follow", slowly):
+        entry = await start_hub(local(usb), **KEEP, archives={"raw_rows": True})
+    ladder = entry.runtime_data.retention
+    await ladder.downsample("raw")
+    archived = await call(home, "restore", start="2026-11-10", content="raw", entities=["sensor.power"])
+    # The store had two days of four values each.
+    assert [row["value"] for row in archived["rows"]] == [100.0] * 8
+    assert archived["problems"] == []
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_single_values_stay_while_there_is_no_archive_to_take_them(
+    home: HomeAssistant, start_hub: StartHub, usb: Path, freezer: FrozenDateTimeFactory
+) -> None:
+    freezer.move_to(NOW + timedelta(days=5, hours=6))
+    entry = await start_hub(local(usb), **KEEP, archives={"raw_rows": True})
+    home.config_entries.async_remove_subentry(entry, "usb")
+    await home.async_block_till_done()
+    before = await _raw_rows(entry)
+    await entry.runtime_data.retention.downsample("raw")
+    assert await _raw_rows(entry) == before > 0
+    home.config_entries.async_update_entry(entry, options={**KEEP})
+    await home.async_block_till_done()
+    await entry.runtime_data.retention.downsample("raw")
+    assert await _raw_rows(entry) == 0
 
 
 @pytest.mark.usefixtures("no_schedule")
