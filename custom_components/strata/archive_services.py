@@ -20,11 +20,10 @@ from .asking import asked_span
 from .const import DOMAIN
 from .core.model import Micros, TimeRange, from_micros, to_micros
 from .refusal import hub_of, refusal, store_failed
-from .store.answers import answers
 from .store.base import StoreError
 from .store.operations import Operation
 from .store.tiers import DAILY, DAY, HOURLY, RAW
-from .store.words import recoded
+from .store.words import answers_in_words
 from .store.worker import StoreWorker
 
 ATTR_TARGET = "target"
@@ -214,11 +213,7 @@ def _named(part: SeriesBuckets | SeriesRows) -> dict[str, Any]:
 
 def _bucket_rows(part: SeriesBuckets, tier: str) -> Iterator[dict[str, Any]]:
     series, rolled = part
-    # Answers speak of texts by the store's numbers, of which 0 is none.
-    names = {place + 1: name for place, name in enumerate(rolled.names)}
-    if rolled.names:
-        rolled = recoded(rolled, {place: place + 1 for place in range(len(rolled.names))}, ())
-    for row in answers(rolled, tier, series.unit, lambda codes: {code: names[code] for code in codes}):
+    for row in answers_in_words(rolled, tier, series.unit):
         yield {**_named(part), **row}
 
 

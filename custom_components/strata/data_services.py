@@ -15,15 +15,16 @@ from .archive.erase import ArchiveErasure
 from .asking import asked_span
 from .const import DOMAIN, STORE_FOLDER
 from .core.entity_series import MEASUREMENT
-from .core.model import Micros, Series, TimeRange, to_micros
+from .core.model import Micros, Series, to_micros
 from .dependencies import async_require
-from .exports import FOLDER, FORMATS, Export
+from .exporting import async_write
+from .exports import FOLDER, FORMATS
 from .mirror.errors import MirrorError
 from .refusal import hub_of, refusal, store_failed
 from .runtime import StrataData
 from .store.base import StoreError
 from .store.erase import Erased
-from .store.history import ORDER, stretches
+from .store.history import ORDER
 from .store.operations import Operation
 from .store.tiers import HOURLY
 
@@ -89,10 +90,10 @@ async def _async_export(call: ServiceCall) -> ServiceResponse:
     try:
         await data.worker.flush()
         series = _series(call.hass, data, asked.get(ATTR_ENTITIES))
-        size = await _write(call.hass, data, export, series, when)
+        size, problems = await async_write(call.hass, data, export, series, when)
     except (StoreError, OSError) as error:
         raise store_failed(error) from error
-    done = Operation(SERVICE_EXPORT, began, monotonic() - started, export.rows)
+    done = Operation(SERVICE_EXPORT, began, monotonic() - started, export.rows, 0, tuple(problems))
     await data.worker.write(lambda store: store.record_operation(done))
     return {
         "file": str(path.relative_to(call.hass.config.config_dir)),
@@ -100,6 +101,7 @@ async def _async_export(call: ServiceCall) -> ServiceResponse:
         "series": len(series),
         "rows": export.rows,
         "bytes": size,
+        "problems": [*problems],
     }
 
 
@@ -113,31 +115,6 @@ def _path(hass: HomeAssistant, asked: dict[str, Any]) -> Path:
     if not _NAME.fullmatch(name):
         raise refusal("bad_export_name", name=name)
     return Path(hass.config.path(STORE_FOLDER, FOLDER, f"{name}.{asked[ATTR_FORMAT]}"))
-
-
-async def _write(hass: HomeAssistant, data: StrataData, export: Export, series: list[Series], when: TimeRange) -> int:
-    def begin() -> bool:
-        export.path.parent.mkdir(parents=True, exist_ok=True)
-        if export.path.exists():
-            return False
-        export.open()
-        return True
-
-    if not await hass.async_add_executor_job(begin):
-        raise refusal("export_is_there", name=export.path.name)
-    try:
-        parts = await data.worker.read(lambda reader: list(stretches(reader, export.tier, when)))
-        for one in series:
-            for part in parts:
-                found = await data.worker.read(
-                    lambda reader, one=one, part=part: export.read(reader, one, part)  # type: ignore[misc]
-                )
-                if found is not None:
-                    await hass.async_add_executor_job(export.write, found)
-        return await hass.async_add_executor_job(export.finish)
-    except BaseException:
-        await hass.async_add_executor_job(export.give_up)
-        raise
 
 
 # Away

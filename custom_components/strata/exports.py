@@ -10,15 +10,14 @@ from typing import Any, ClassVar, TextIO, override
 import numpy as np
 
 from .archive.columns import RAW_COLUMNS, columns_of
-from .archive.tables import bucket_table, raw_table, schema_of
+from .archive.tables import SeriesBuckets, SeriesRows, bucket_table, raw_table, schema_of
 from .core.model import Series, TimeRange
-from .core.rollup import Rollup
+from .core.rollup import Ints, Rollup
 from .store.answers import Answer
-from .store.base import RawRows
 from .store.history import read_rows
 from .store.reader import StoreReader
 from .store.tiers import RAW
-from .store.words import codes_in, in_words
+from .store.words import answers_in_words, codes_in, in_words
 
 FOLDER = "exports"
 """Inside our own folder of the configuration."""
@@ -43,8 +42,12 @@ class Export(ABC):
         """Begin."""
 
     @abstractmethod
-    def read(self, reader: StoreReader, series: Series, when: TimeRange) -> Stretch | None:
-        """Return what there is of a series, None for nothing."""
+    def read(self, reader: StoreReader, series: Series, when: TimeRange, without: Ints | None) -> Stretch | None:
+        """Return what there is of a series but for buckets that start at some instants, None for nothing."""
+
+    @abstractmethod
+    def of(self, series: Series, rolled: Rollup) -> Stretch:
+        """Return buckets that bring their own texts as they are written."""
 
     @abstractmethod
     def write(self, stretch: Stretch) -> None:
@@ -79,10 +82,14 @@ class CsvExport(Export):
         self._names: list[str] = []
 
     @override
-    def read(self, reader: StoreReader, series: Series, when: TimeRange) -> list[Answer] | None:
-        found = [row for _, row in read_rows(reader, self.tier, series, when)]
-        known: Answer = {"entity_id": series.labels.get("entity_id", series.key.identity), "unit": series.unit}
-        return [known | row for row in found] or None
+    def read(self, reader: StoreReader, series: Series, when: TimeRange, without: Ints | None) -> list[Answer] | None:
+        told = frozenset(() if without is None else without.tolist())
+        found = [row for start, row in read_rows(reader, self.tier, series, when) if start not in told]
+        return _named(series, found) or None
+
+    @override
+    def of(self, series: Series, rolled: Rollup) -> list[Answer]:
+        return _named(series, answers_in_words(rolled, self.tier, series.unit))
 
     @override
     def write(self, stretch: list[Answer]) -> None:
@@ -99,6 +106,11 @@ class CsvExport(Export):
     def end(self) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def _named(series: Series, rows: Sequence[Answer]) -> list[Answer]:
+    known: Answer = {"entity_id": series.labels.get("entity_id", series.key.identity), "unit": series.unit}
+    return [known | row for row in rows]
 
 
 _OF_SOME_KINDS = ("increase", "resets", "on_seconds", "transitions", "state_seconds")
@@ -118,22 +130,31 @@ class ParquetExport(Export):
         self._writer = pq.ParquetWriter(self._draft, schema_of(columns), compression="gzip")
 
     @override
-    def read(self, reader: StoreReader, series: Series, when: TimeRange) -> tuple[Series, Rollup | RawRows, Any] | None:
+    def read(
+        self, reader: StoreReader, series: Series, when: TimeRange, without: Ints | None
+    ) -> SeriesBuckets | SeriesRows | None:
         if self.tier == RAW:
             rows = reader.raw(series.id or 0, when)
-            return (series, rows, reader.texts({c for c in np.unique(rows.texts).tolist() if c})) if len(rows) else None
+            words = reader.texts({code for code in np.unique(rows.texts).tolist() if code})
+            texts = [words.get(code) for code in rows.texts.tolist()]
+            return (series, (rows.times, rows.values, texts, rows.flags)) if len(rows) else None
         rolled = reader.tier(self.tier, series.id or 0, series.kind, when)
-        return (series, rolled, reader.texts(codes_in(rolled))) if len(rolled) else None
+        if without is not None:
+            rolled = rolled.select(~np.isin(rolled.starts, without))
+        return (series, in_words(rolled, reader.texts(codes_in(rolled)))) if len(rolled) else None
 
     @override
-    def write(self, stretch: tuple[Series, Rollup | RawRows, Any]) -> None:
-        series, found, words = stretch
-        if isinstance(found, RawRows):
-            texts: Sequence[str | None] = [words.get(code) for code in found.texts.tolist()]
-            table = raw_table([(series, (found.times, found.values, texts, found.flags))])
-        else:
+    def of(self, series: Series, rolled: Rollup) -> SeriesBuckets:
+        return series, rolled
+
+    @override
+    def write(self, stretch: SeriesBuckets | SeriesRows) -> None:
+        series, found = stretch
+        if isinstance(found, Rollup):
             # Roll-ups of every layer have the same columns; hours have names of their own for some.
-            table = bucket_table([(series, in_words(found, words))]).rename_columns(list(columns_of(self.tier)))
+            table = bucket_table([(series, found)]).rename_columns(list(columns_of(self.tier)))
+        else:
+            table = raw_table([(series, found)])
         self._writer.write_table(table)
         self.rows += len(table)
 

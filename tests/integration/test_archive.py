@@ -16,6 +16,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er, 
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util.yaml import load_yaml_dict
 import pandas as pd  # noqa: F401 - pyarrow imports it, which never ends while a test holds the clock still
+import pyarrow.parquet as pq
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -143,7 +144,7 @@ def stub(socket_enabled: None) -> Generator[S3Stub]:
         yield running
 
 
-async def call(home: HomeAssistant, name: str, **data: Any) -> dict[str, Any]:
+async def call(home: HomeAssistant, name: str, /, **data: Any) -> dict[str, Any]:
     return await home.services.async_call(DOMAIN, name, data, blocking=True, return_response=True)
 
 
@@ -715,6 +716,31 @@ async def test_options_are_saved_on_a_page_of_their_own(home: HomeAssistant, sta
     said = {"compression": "zstd", "raw_rows": True, "keep_years": 5}
     await home.config_entries.options.async_configure(page["flow_id"], said)
     assert entry.options == {"keep": {"raw": 3}, "archives": said}
+
+
+@pytest.mark.usefixtures("no_schedule")
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+async def test_an_export_of_days_has_those_of_the_archive(
+    home: HomeAssistant, start_hub: StartHub, usb: Path, kind: str
+) -> None:
+    await start_hub(local(usb), **KEEP)
+
+    async def exported(name: str) -> list[str]:
+        answer = await call(home, "export", tier="daily", format=kind, name=name)
+        assert answer["problems"] == []
+        path = Path(home.config.config_dir) / answer["file"]
+        if kind == "csv":
+            return sorted(path.read_text().splitlines())
+        return sorted(str(row) for row in pq.read_table(path).to_pylist())
+
+    before = await exported("before")
+    await call(home, "archive")
+    assert await exported("after") == before
+    await call(home, "restore", start="2026-08-01", end="2026-09-01", into="store")
+    assert await exported("put_back") == before
+    (usb / FIRST).unlink()
+    answer = await call(home, "export", tier="daily", format=kind, name="damaged")
+    assert [FIRST in problem for problem in answer["problems"]] == [True]
 
 
 @pytest.mark.usefixtures("no_schedule")

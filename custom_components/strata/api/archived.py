@@ -9,13 +9,12 @@ from ..archive import manifest
 from ..archive.errors import ArchiveError
 from ..archive.restore import Restorer
 from ..core.model import Kind, Micros, Series, SeriesKey, TimeRange
-from ..core.rollup import Rollup
 from ..runtime import StrataData
-from ..store.answers import Answer, answers
+from ..store.answers import Answer
 from ..store.history import ReadArchive, archived_part
 from ..store.reader import StoreReader
 from ..store.tiers import DAILY
-from ..store.words import recoded
+from ..store.words import answers_in_words
 
 type _Days = Mapping[tuple[SeriesKey, Kind], Sequence[tuple[Micros, Answer]]]
 
@@ -53,7 +52,7 @@ async def from_archive(data: StrataData, series: Sequence[Series], when: TimeRan
         for one, days in restorer.days(span):
             # By key and not by name: an entity may have had another one when the file was written.
             if one.key in keys:
-                rows = zip(days.starts.tolist(), _in_words(days, one.unit), strict=True)
+                rows = zip(days.starts.tolist(), answers_in_words(days, DAILY, one.unit), strict=True)
                 found.setdefault((one.key, days.kind), []).extend(rows)
         return found, restorer.report.problems
 
@@ -64,12 +63,3 @@ async def from_archive(data: StrataData, series: Sequence[Series], when: TimeRan
     return Archived(
         lambda one, part: iter([row for row in found.get((one.key, one.kind), ()) if row[0] in part]), problems
     )
-
-
-def _in_words(days: Rollup, unit: str | None) -> list[Answer]:
-    """Return archived days as they are told; their texts come with them."""
-    # Answers speak of texts by the store's numbers, of which 0 is none.
-    names = {place + 1: name for place, name in enumerate(days.names)}
-    if days.names:
-        days = recoded(days, {place: place + 1 for place in range(len(days.names))}, ())
-    return answers(days, DAILY, unit, lambda codes: {code: names[code] for code in codes})

@@ -9,6 +9,7 @@ import numpy as np
 from ..core.model import Kind, Series, TimeRange
 from ..core.rollup import NO_STATE, Column, Ints, Rollup, StateTime
 from . import buckets
+from .answers import Answer, answers
 from .catalog import Dictionaries
 from .tiers import Tier
 
@@ -39,6 +40,15 @@ def recoded(rolled: Rollup, numbers: Mapping[int, int], names: tuple[str, ...]) 
     columns = {name: new(column) if name in {"first", "last"} else column for name, column in rolled.columns.items()}
     states = StateTime(rolled.states.bucket, new(rolled.states.code), rolled.states.micros)
     return Rollup(rolled.kind, rolled.starts, rolled.ends, columns, states, names)
+
+
+def answers_in_words(rolled: Rollup, tier: str, unit: str | None) -> list[Answer]:
+    """Return buckets that bring their own texts as they are told."""
+    # Answers speak of texts by the store's numbers, of which 0 is none.
+    names = {place + 1: name for place, name in enumerate(rolled.names)}
+    if rolled.names:
+        rolled = recoded(rolled, {place: place + 1 for place in range(len(rolled.names))}, ())
+    return answers(rolled, tier, unit, lambda codes: {code: names[code] for code in codes})
 
 
 def merge_buckets(archived: Rollup, local: Rollup) -> Rollup:

@@ -1,0 +1,98 @@
+"""One export: what the store has of a layer, and of days what only the archive has."""
+
+from collections.abc import Mapping, Sequence
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+import numpy as np
+
+from .archive import manifest
+from .archive.errors import ArchiveError
+from .archive.restore import Restorer
+from .core.model import Kind, Series, SeriesKey, TimeRange
+from .core.rollup import Ints, Rollup
+from .exports import Export
+from .refusal import refusal
+from .runtime import StrataData
+from .store.history import stretches
+from .store.reader import StoreReader
+from .store.tiers import DAILY
+from .store.words import codes_in, in_words, merge_buckets
+
+type _Told = dict[tuple[SeriesKey, Kind], list[Ints]]
+"""Days that were written already."""
+
+
+async def async_write(
+    hass: HomeAssistant, data: StrataData, export: Export, series: Sequence[Series], when: TimeRange
+) -> tuple[int, list[str]]:
+    """Write a file; return its bytes, and what of the archive is missing in it.
+
+    Raises:
+        ServiceValidationError: there is a file of that name.
+        StoreError: the store cannot be read.
+        OSError: the file cannot be written.
+    """
+
+    def begin() -> bool:
+        export.path.parent.mkdir(parents=True, exist_ok=True)
+        if export.path.exists():
+            return False
+        export.open()
+        return True
+
+    if not await hass.async_add_executor_job(begin):
+        raise refusal("export_is_there", name=export.path.name)
+    told: _Told = {}
+    try:
+        problems = await _write_archived(data, export, series, when, told) if export.tier == DAILY else []
+        parts = await data.worker.read(lambda reader: list(stretches(reader, export.tier, when)))
+        for one in series:
+            starts = told.get((one.key, one.kind))
+            without = None if starts is None else np.concatenate(starts)
+            for part in parts:
+                found = await data.worker.read(
+                    lambda reader, one=one, part=part, without=without: export.read(  # type: ignore[misc]
+                        reader, one, part, without
+                    )
+                )
+                if found is not None:
+                    await hass.async_add_executor_job(export.write, found)
+        return await hass.async_add_executor_job(export.finish), problems
+    except BaseException:
+        await hass.async_add_executor_job(export.give_up)
+        raise
+
+
+async def _write_archived(
+    data: StrataData, export: Export, series: Sequence[Series], when: TimeRange, told: _Told
+) -> list[str]:
+    """Write the days that are in archives, each as whoever knows more tells it."""
+    if not data.archives.running:
+        return []
+    if not await data.worker.read(lambda reader: manifest.files(reader.connection, DAILY, when)):
+        return []
+    ours: Mapping[SeriesKey, Series] = {one.key: one for one in series}
+
+    def write(restorer: Restorer) -> list[str]:
+        for archived, days in restorer.days(when):
+            one = ours.get(archived.key)
+            if one is None:
+                continue
+            here = restorer.access.read(lambda reader, one=one, days=days: _here(reader, one, days))  # type: ignore[misc]
+            merged = merge_buckets(days, here)
+            merged = merged.select(np.isin(merged.starts, days.starts))
+            export.write(export.of(one, merged))
+            told.setdefault((one.key, days.kind), []).append(days.starts)
+        return restorer.report.problems
+
+    try:
+        return await data.archives.async_read(write)
+    except (ArchiveError, HomeAssistantError) as error:
+        return [str(error)]
+
+
+def _here(reader: StoreReader, series: Series, days: Rollup) -> Rollup:
+    when = TimeRange(int(days.starts[0]), int(days.starts[-1]) + 1)
+    found = reader.tier(DAILY, series.id or 0, days.kind, when)
+    return in_words(found, reader.texts(codes_in(found)))
