@@ -59,6 +59,8 @@ def test_a_person_archives_years_and_asks_for_them(
     person.open_integration("strata")
     person.delete_hub()
     assert not [entity for entity in all_states(home) if "strata" in entity or entity.endswith("_failing")]
+    assert {path.name for path in (home.folder / "strata").iterdir()} == {"strata.db", "exports"}
+    assert list((home.folder / ".storage").glob("strata*")) == []
     kept_store_is_sound(home)
     assert len(list(usb.rglob("*.parquet"))) == months, "archives stay"
     assert person.console == []
