@@ -3,7 +3,6 @@
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv, service
-from homeassistant.util import dt as dt_util
 import probatio
 
 from .adoption_services import async_setup_adoption_services
@@ -12,7 +11,6 @@ from .api.current import ROLE_KEYS, answer_for_all
 from .api.forecast import ATTR_SOURCE, FORECAST_FIELDS, answer_forecast
 from .archive_services import async_setup_archive_services
 from .const import CONF_ROLE, DOMAIN
-from .core.model import to_micros
 from .data_services import async_setup_data_services
 from .history_services import async_setup_history_services
 from .import_services import async_setup_import_services
@@ -69,13 +67,13 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 async def _async_downsample(call: ServiceCall) -> ServiceResponse:
     """Move what a tier has kept long enough into the next coarser one."""
-    worker = hub_of(call.hass).runtime_data.worker
+    data = hub_of(call.hass).runtime_data
     tier: str = call.data[ATTR_TIER]
     dry_run: bool = call.data[ATTR_DRY_RUN]
-    now = to_micros(dt_util.utcnow())
     try:
-        await worker.flush()
-        report = await worker.write(lambda store: store.downsample(tier, now, dry_run=dry_run))
+        await data.worker.flush()
+        # As at night: rules and pins count, and what is to be archived first is.
+        report = await data.retention.downsample(tier, dry_run=dry_run)
     except StoreError as error:
         raise HomeAssistantError(
             translation_domain=DOMAIN,
