@@ -12,9 +12,9 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 from .const import CONF_RETENTION, SUBENTRY_ARCHIVE
 from .core.filter import EntityFacts, Selection
 from .core.model import Series
-from .core.policy import TIERS, Keeps as TierKeeps, Policies, Rule, SeriesFacts
+from .core.policy import TIERS, Keeps as TierKeeps, Policies, Rule, SeriesFacts, contradiction
 from .retention import Schedule, times_of
-from .store.tiers import Keeps, Ladder
+from .store.tiers import DAILY, FIVE_MINUTE, HOURLY, Keeps, Ladder
 
 CONF_RULES = "rules"
 CONF_KINDS = "kinds"
@@ -30,6 +30,12 @@ FOR_EVER_DAYS = 0
 LONGEST_KEEP = 36_500
 """Days: a hundred years."""
 _SLICE = 200
+_TOO_SHORT = {
+    FIVE_MINUTE: "rule_five_minute_too_short",
+    HOURLY: "rule_hourly_too_short",
+    DAILY: "rule_daily_too_short",
+}
+"""What is wrong with a rule that keeps a layer shorter than a finer one, by that layer."""
 
 type Said = Mapping[str, Any]
 
@@ -49,6 +55,18 @@ def rule_of(said: Said) -> Rule:
     """Return a rule as the form has it."""
     selection = Selection(**{name: frozenset(said.get(name) or ()) for name in SELECTORS})
     return Rule(selection, {tier: keep_of(said[tier]) for tier in TIERS if said.get(tier) is not None})
+
+
+def wrong_rule(rules: Iterable[Said]) -> tuple[str, dict[str, str]] | None:
+    """Return what is wrong with the first rule that names nothing, says nothing or contradicts itself."""
+    for number, said in enumerate(rules, 1):
+        rule = rule_of(said)
+        if not any(said.get(name) for name in SELECTORS) or not rule.keeps:
+            return "rule_incomplete", {"rule": str(number)}
+        if (pair := contradiction(rule.keeps)) is not None:
+            finer, coarser = (str(said[tier]) for tier in pair)
+            return _TOO_SHORT[pair[1]], {"rule": str(number), "finer_days": finer, "coarser_days": coarser}
+    return None
 
 
 def policies_of(options: Mapping[str, Any]) -> Policies:

@@ -6,7 +6,16 @@ import probatio
 
 from .const import CONF_KEEP, CONF_RETENTION, DOMAIN
 from .core.policy import KINDS, PRESETS, TIERS
-from .keeping import CONF_EXPIRE_DAYS, CONF_KINDS, CONF_PINNED, CONF_RULES, FOR_EVER_DAYS, LONGEST_KEEP, SELECTORS
+from .keeping import (
+    CONF_EXPIRE_DAYS,
+    CONF_KINDS,
+    CONF_PINNED,
+    CONF_RULES,
+    FOR_EVER_DAYS,
+    LONGEST_KEEP,
+    SELECTORS,
+    wrong_rule,
+)
 from .refusal import refusal
 from .retention_preview import async_preview
 from .runtime import StrataConfigEntry, ladder_of
@@ -50,6 +59,9 @@ def async_setup_retention_services(hass: HomeAssistant) -> None:
 async def _async_preview_retention(call: ServiceCall) -> ServiceResponse:
     """Say what the options in force, changed as the call asks, would delete."""
     entry: StrataConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, None)
+    if (wrong := wrong_rule(call.data.get(CONF_RULES, ()))) is not None:
+        key, placeholders = wrong
+        raise refusal(key, **placeholders)
     options = dict(entry.options)
     keep = dict(options.get(CONF_KEEP, {}))
     if (preset := call.data.get(ATTR_PRESET)) is not None:

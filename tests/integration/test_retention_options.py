@@ -150,6 +150,10 @@ async def test_a_rule_that_makes_no_sense_is_refused(
     assert result["description_placeholders"] == placeholders
     assert entry.options == {}
 
+    with pytest.raises(ServiceValidationError) as refused:
+        await preview(home, rules=[{"domains": ["switch"], "raw": 1}, rule])
+    assert (refused.value.translation_key, refused.value.translation_placeholders) == (error, placeholders)
+
 
 async def preview(hass: HomeAssistant, context: Context | None = None, **asked: Any) -> dict[str, Any]:
     answer: Any = await hass.services.async_call(

@@ -12,7 +12,7 @@ from homeassistant.helpers import selector as sel
 import probatio
 
 from ..const import CONF_KEEP, CONF_RETENTION
-from ..core.policy import KINDS, PRESETS, TIERS, contradiction
+from ..core.policy import KINDS, PRESETS, TIERS
 from ..keeping import (
     CONF_EXPIRE_DAYS,
     CONF_KINDS,
@@ -23,8 +23,7 @@ from ..keeping import (
     CONF_WEATHER,
     FOR_EVER_DAYS,
     LONGEST_KEEP,
-    SELECTORS,
-    rule_of,
+    wrong_rule,
 )
 from .options_page import OptionsPage
 
@@ -41,7 +40,7 @@ class RetentionPage(OptionsPage):
         errors: dict[str, str] = {}
         placeholders: dict[str, str] = {}
         if user_input is not None:
-            if (wrong := _wrong_rule(user_input.get(CONF_RULES, ()))) is not None:
+            if (wrong := wrong_rule(user_input.get(CONF_RULES, ()))) is not None:
                 errors[CONF_RULES], placeholders = wrong
             else:
                 chosen = _flat(user_input)
@@ -134,18 +133,6 @@ def _rules(domains: list[str]) -> sel.ObjectSelector:
     }
     fields |= {tier: {"selector": days, "required": False} for tier in TIERS}
     return sel.ObjectSelector(sel.ObjectSelectorConfig(fields=fields, multiple=True, translation_key="retention_rule"))
-
-
-def _wrong_rule(rules: Any) -> tuple[str, dict[str, str]] | None:
-    """Return the error of the first rule that names nothing, says nothing or contradicts itself."""
-    for number, said in enumerate(rules, 1):
-        rule = rule_of(said)
-        if not any(said.get(name) for name in SELECTORS) or not rule.keeps:
-            return "rule_incomplete", {"rule": str(number)}
-        if (pair := contradiction(rule.keeps)) is not None:
-            finer, coarser = (str(said[tier]) for tier in pair)
-            return f"rule_{pair[1]}_too_short", {"rule": str(number), "finer_days": finer, "coarser_days": coarser}
-    return None
 
 
 def _flat(user_input: Mapping[str, Any]) -> dict[str, Any]:
