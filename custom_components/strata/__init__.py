@@ -33,7 +33,7 @@ from .last_good import async_remove_last_good
 from .memory import async_remove_memory
 from .mirror_set import MirrorSet
 from .outdoor import OutdoorTemperature
-from .renames import async_catch_up_renames, async_follow_renames
+from .renames import async_catch_up_renames, async_follow_renames, async_note_chosen
 from .retention import Retention
 from .retention_watch import async_connect_retention
 from .runtime import StrataConfigEntry, StrataData, ladder_of, supervise
@@ -70,7 +70,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
         manufacturer=TITLE,
         entry_type=dr.DeviceEntryType.SERVICE,
     )
-    async_catch_up_renames(hass, entry, worker)
+    await async_catch_up_renames(hass, entry, worker)
     ingest = Ingest(hass, worker, IngestFilter.from_options(entry.options), watched_of(entry.options))
     entry.runtime_data = data = StrataData(
         worker=worker,
@@ -114,6 +114,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
     _keep_running(hass, entry, "views", views.run)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_create_background_task(hass, data.store.async_refresh(), f"{DOMAIN} store size")
+    await async_note_chosen(hass, entry, worker)
     _listen(hass, entry)
     return True
 
@@ -216,6 +217,7 @@ async def _async_updated(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
     await data.mirror_set.async_follow()
     await data.archives.async_follow()
     await data.window_set.async_follow()
+    await async_note_chosen(hass, entry, data.worker)
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bool:

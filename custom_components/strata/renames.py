@@ -5,7 +5,7 @@ Assistant never changes. An entity that is removed leaves the choices as they ar
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import Event, HomeAssistant, callback
@@ -19,11 +19,15 @@ from .keeping import CONF_PINNED, CONF_RULES, CONF_WATCHED, CONF_WEATHER, curren
 from .runtime import StrataConfigEntry
 from .sources import role as role_of
 from .sources.base import Param, ParamKind, source_id
+from .store.backlog import load_note
+from .store.base import StoreError
 from .store.worker import StoreWorker
 
 type Renaming = Mapping[str, str]
 """New entity ids by old ones; all at once, so two entities may swap theirs."""
 
+NOTE: Final = "chosen_entities"
+"""The name of the note in the store: registry ids by the entity ids that are chosen."""
 EACH: Final = "*"
 PLACES: Final[tuple[tuple[str, ...], ...]] = (
     ("include_entities",),
@@ -67,14 +71,53 @@ def _async_renamed(hass: HomeAssistant, entry: StrataConfigEntry, old: str, new:
     _async_save(hass, entry, options, renaming)
 
 
-@callback
-def async_catch_up_renames(hass: HomeAssistant, entry: StrataConfigEntry, worker: StoreWorker) -> None:
-    """Follow renames that happened while the hub did not run, of entities that have a history."""
-    if renaming := _missed(hass, worker.all_series()):
+async def async_catch_up_renames(hass: HomeAssistant, entry: StrataConfigEntry, worker: StoreWorker) -> None:
+    """Follow renames that happened while the hub did not run.
+
+    Of what was chosen it is noted who it was; where a note is missing, the labels of series say who had an id.
+    """
+    noted: Renaming = await worker.read(lambda reader: load_note(reader.connection, NOTE)) or {}
+    registry = er.async_get(hass).entities
+    moved = {
+        old: known.entity_id
+        for old, identity in noted.items()
+        if (known := registry.get_entry(identity)) is not None and known.entity_id != old
+    }
+    missed = {old: new for old, new in _missed(hass, worker.all_series()).items() if old not in noted}
+    if renaming := missed | moved:
         LOGGER.info("Given another id meanwhile: %s", ", ".join(f"{old} is {new}" for old, new in renaming.items()))
         _async_save(hass, entry, renamed_options(entry.options, renaming), renaming)
     # Old labels would be taken for a rename again when another entity has got the id.
     _async_relabel(hass, worker)
+
+
+async def async_note_chosen(hass: HomeAssistant, entry: StrataConfigEntry, worker: StoreWorker) -> None:
+    """Note which entities are chosen by their ids, so that they are known again whatever happens to those."""
+    asked = _Asked()
+    renamed_options(entry.options, asked)
+    for subentry in entry.get_subentries_of_type(SUBENTRY_SOURCE):
+        if (params := _params_of(subentry)) is not None:
+            renamed_parameters(params, subentry.data[CONF_OPTIONS], asked)
+    registry = er.async_get(hass)
+    chosen = {entity_id: known.id for entity_id in sorted(asked.ids) if (known := registry.async_get(entity_id))}
+    try:
+        if chosen != (await worker.read(lambda reader: load_note(reader.connection, NOTE)) or {}):
+            await worker.write(lambda store: store.save_note(NOTE, chosen))
+    except StoreError as error:
+        LOGGER.debug("It could not be noted which entities are chosen: %s", error)
+
+
+class _Asked(dict[str, str]):
+    """A renaming that renames nothing and keeps which ids it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+
+    @override
+    def get(self, key: str, default: Any = None) -> Any:
+        self.ids.add(key)
+        return default
 
 
 def _missed(hass: HomeAssistant, all_series: Iterable[Series]) -> Renaming:
@@ -114,17 +157,14 @@ def _async_save(hass: HomeAssistant, entry: StrataConfigEntry, options: Mapping[
 def _async_save_source(
     hass: HomeAssistant, entry: StrataConfigEntry, subentry: ConfigSubentry, renaming: Renaming
 ) -> None:
-    try:
-        role = role_of(subentry.data[CONF_ROLE])
-        provider = role.provider(subentry.data[CONF_PROVIDER])
-    except KeyError:
-        # Of another version; that is told where sources are started.
+    if (params := _params_of(subentry)) is None:
         return
     kept: Mapping[str, Any] = subentry.data[CONF_OPTIONS]
-    options = renamed_parameters(provider.params, kept, renaming)
+    options = renamed_parameters(params, kept, renaming)
     if options == kept:
         return
-    wanted = source_id(role, provider(options))
+    role = role_of(subentry.data[CONF_ROLE])
+    wanted = source_id(role, role.provider(subentry.data[CONF_PROVIDER])(options))
     taken = {other.unique_id for other in entry.get_subentries_of_type(SUBENTRY_SOURCE)} - {subentry.unique_id}
     hass.config_entries.async_update_subentry(
         entry,
@@ -132,6 +172,14 @@ def _async_save_source(
         data={**subentry.data, CONF_OPTIONS: options},
         unique_id=subentry.unique_id if wanted in taken else wanted,
     )
+
+
+def _params_of(subentry: ConfigSubentry) -> Sequence[Param] | None:
+    """Return what a source's form asks, None where this version does not know the source; that is told elsewhere."""
+    try:
+        return role_of(subentry.data[CONF_ROLE]).provider(subentry.data[CONF_PROVIDER]).params
+    except KeyError:
+        return None
 
 
 def renamed_options(options: Mapping[str, Any], renaming: Renaming) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 import json
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.data_entry_flow import FlowResultType, section
@@ -17,6 +18,7 @@ from custom_components.strata.core.model import Flag, SeriesKey, TimeRange
 from custom_components.strata.keeping import async_keeps, policies_of
 from custom_components.strata.sources import ROLES
 from custom_components.strata.sources.base import Param, ParamKind
+from custom_components.strata.store.base import StoreError
 from tests.integration.given import StartHub, entity_source, settle
 
 OLD, NEW = "sensor.fridge", "sensor.cooler"
@@ -302,6 +304,53 @@ async def test_renamed_while_the_hub_did_not_run(
         one.labels["entity_id"] for one in entry.runtime_data.worker.all_series() if twin.id in one.key.identity
     } == {OLD}
     assert registry.async_get(OLD).id == twin.id
+
+
+async def test_one_without_a_history_renamed_while_the_hub_did_not_run(
+    home: HomeAssistant, start_hub: StartHub, fridge: er.RegistryEntry
+) -> None:
+    """What is not to be recorded must not be recorded because its name has changed."""
+    entry = await start_hub(exclude_entities=[OLD])
+    await home.config_entries.async_unload(entry.entry_id)
+    rename(home)
+    er.async_get(home).async_get_or_create("sensor", "demo", "another", suggested_object_id="fridge")
+    await home.config_entries.async_setup(entry.entry_id)
+    await settle(home, entry)
+    assert entry.options["exclude_entities"] == [NEW]
+    assert not [one for one in entry.runtime_data.worker.all_series() if one.key.identity == f"entity:{fridge.id}"]
+
+
+async def test_another_entity_that_takes_the_name_and_is_chosen_is_another(
+    home: HomeAssistant, start_hub: StartHub, fridge: er.RegistryEntry
+) -> None:
+    """A new device gets the old one's name: the choice follows the old one, until the user chooses anew."""
+    entry = await start_hub(retention={"pinned": [OLD]})
+    rename(home)
+    other = er.async_get(home).async_get_or_create("sensor", "demo", "another", suggested_object_id="fridge")
+    home.states.async_set(OLD, "1", POWER)
+    await settle(home, entry)
+    home.config_entries.async_update_entry(entry, options={"retention": {"pinned": [OLD]}})
+    await settle(home, entry)
+    for _ in range(2):
+        assert await kept_for_ever(home, entry) == {f"entity:{other.id}"}
+        assert await home.config_entries.async_reload(entry.entry_id)
+        await settle(home, entry)
+    assert entry.options["retention"]["pinned"] == [OLD]
+
+
+async def test_it_can_do_without_the_note(home: HomeAssistant, start_hub: StartHub, fridge: er.RegistryEntry) -> None:
+    entry = await start_hub(retention={"pinned": [OLD]})
+    worker = entry.runtime_data.worker
+    await worker.write(lambda store: store.save_note(renames.NOTE, None))
+    with patch.object(worker, "write", side_effect=StoreError("no room")):
+        await renames.async_note_chosen(home, entry, worker)
+    await worker.flush()
+    await home.config_entries.async_unload(entry.entry_id)
+    rename(home)
+    await home.config_entries.async_setup(entry.entry_id)
+    await settle(home, entry)
+    assert entry.options["retention"]["pinned"] == [NEW]
+    assert await kept_for_ever(home, entry) == {f"entity:{fridge.id}"}
 
 
 async def test_a_removed_entity_leaves_the_choice(
