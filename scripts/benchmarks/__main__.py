@@ -23,6 +23,7 @@ MEASUREMENTS: Mapping[str, str] = {
     "kill": "kill -9 at 200 seeded instants",
     "kill_archive": "the same through the whole ladder, with archives in a folder and on a failing S3 server",
     "loop_latency": "2,000 state changes/s in a real Home Assistant: what the event loop notices",
+    "ladder_loop": "what the event loop notices of the ladder and of archiving, in a real Home Assistant",
     "loop_latency_mirror": "the same while a mirror's server is down, or takes requests and never answers",
     "mirror": "a mirror that catches up a day of 200,000 changes on a real InfluxDB",
     "windows": "windows against brute force on 10,000 random cases, and 7 days of five-minute slots",

@@ -10,7 +10,7 @@ server in another process that keeps nothing.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 import gc
@@ -36,7 +36,7 @@ class Run:
     """One run; all times in seconds.
 
     How late the probe was, CPU per change of the loop's thread and of all threads, the longest pause of Python's
-    garbage collector, and how long the loop was ready to run but had no processor.
+    garbage collector, how long the loop was ready to run but had no processor, and how long the run lasted.
     """
 
     late: list[float]
@@ -45,6 +45,7 @@ class Run:
     changes: int
     collector: float
     queued: float
+    lasted: float
 
     @property
     def p99(self) -> float:
@@ -132,20 +133,31 @@ async def _switch(hass: HomeAssistant, entry: ConfigEntry, *, on: bool) -> None:
     await asyncio.sleep(1)
 
 
-async def run(changes: StateChanges, seconds: float) -> Run:
-    """Change states at the rate for some seconds, probing; the first second does not count."""
-    await _load(changes, 1.0)
+async def run(
+    changes: StateChanges, seconds: float, rate: int = RATE, begin: Callable[[], Callable[[], bool]] | None = None
+) -> Run:
+    """Change states at the rate for some seconds, probing; the first second does not count.
+
+    Args:
+        changes: what changes.
+        seconds: how long, at most.
+        rate: changes a second.
+        begin: called when it begins to count; what it returns is asked whether the run is over before its time.
+    """
+    await load(changes, 1.0, rate)
     gc.collect()
     late: list[float] = []
     probe = asyncio.create_task(_watch(late))
     pauses = _Pauses()
     queued = _queued()
     before, loop_before, all_before = changes.count, time.thread_time(), time.process_time()
-    await _load(changes, seconds)
+    began = time.monotonic()
+    await load(changes, seconds, rate, begin() if begin else None)
+    lasted = time.monotonic() - began
     count = changes.count - before
     loop_cpu, cpu = time.thread_time() - loop_before, time.process_time() - all_before
     probe.cancel()
-    return Run(late, loop_cpu / count, cpu / count, count, pauses.end(), _queued() - queued)
+    return Run(late, loop_cpu / count, cpu / count, count, pauses.end(), _queued() - queued, lasted)
 
 
 class _Pauses:
@@ -173,14 +185,14 @@ def _queued() -> float:
     return int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
 
 
-async def _load(changes: StateChanges, seconds: float) -> None:
+async def load(changes: StateChanges, seconds: float, rate: int, over: Callable[[], bool] | None = None) -> None:
     """Fire at the rate; what a late tick missed is made up for in the next."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     first = changes.count
-    while (passed := loop.time() - began) < seconds:
-        due = int(passed * RATE) - (changes.count - first)
-        changes.change(min(due, RATE // 20))
+    while (passed := loop.time() - began) < seconds and not (over and over()):
+        due = int(passed * rate) - (changes.count - first)
+        changes.change(min(due, max(1, rate // 20)))
         await asyncio.sleep(_TICK)
 
 
