@@ -10,14 +10,21 @@ from homeassistant.util import dt as dt_util
 from .const import DOMAIN, LOGGER
 from .core.model import Kind, SeriesKey, to_micros
 from .keeping import async_keeps, expires_days, policies_of, schedule_of
+from .retention import ARCHIVE
 from .runtime import StrataConfigEntry, supervise
 from .store.base import DownsampleReport
 from .store.downsample import OPERATIONS
-from .store.tiers import Keeps
+from .store.tiers import FIVE_MINUTE, HOURLY, RAW, Keeps
 from .store.worker import StoreWorker
 
 EVENT_RETENTION_FAILED = f"{DOMAIN}_retention_failed"
-ISSUE_FAILED = "retention_failed"
+ISSUES_FAILED = {
+    OPERATIONS[RAW]: "retention_failed_downsample_hourly",
+    OPERATIONS[FIVE_MINUTE]: "retention_failed_downsample_five_minute",
+    OPERATIONS[HOURLY]: "retention_failed_downsample_daily",
+    ARCHIVE: "retention_failed_archive",
+}
+"""The issue of each step, so that its text can name the step in the user's language."""
 ISSUE_DISK_LOW = "disk_low"
 MEASUREMENT = "retention_metrics"
 DISK_SECONDS = 3600.0
@@ -62,23 +69,23 @@ class RetentionWatch:
     @callback
     def failed(self, step: str, reason: str) -> None:
         """Tell that a step failed, or runs for too long."""
-        self._tell(ISSUE_FAILED, step, reason, f"{ISSUE_FAILED}_{step}")
+        self._tell(ISSUES_FAILED[step], step, reason)
 
     @callback
     def succeeded(self, step: str) -> None:
         """Take back what was said of a step; what others failed at still holds."""
-        ir.async_delete_issue(self._hass, DOMAIN, f"{ISSUE_FAILED}_{step}")
+        ir.async_delete_issue(self._hass, DOMAIN, ISSUES_FAILED[step])
 
-    def _tell(self, issue: str, step: str, reason: str, issue_id: str | None = None) -> None:
+    def _tell(self, issue: str, step: str, reason: str) -> None:
         self._hass.bus.async_fire(EVENT_RETENTION_FAILED, {"step": step, "reason": reason})
         ir.async_create_issue(
             self._hass,
             DOMAIN,
-            issue_id or issue,
+            issue,
             is_fixable=False,
             severity=ir.IssueSeverity.ERROR,
             translation_key=issue,
-            translation_placeholders={"step": step, "reason": reason},
+            translation_placeholders={"reason": reason},
         )
 
     @callback

@@ -101,7 +101,12 @@ async def test_a_step_that_fails_is_an_issue_and_an_event_until_it_succeeds(
     await home.async_block_till_done(wait_background_tasks=False)
     assert [event.data for event in events] == [{"step": "downsample_hourly", "reason": "no room"}]
     issues = ir.async_get(home)
-    assert issues.async_get_issue("strata", "retention_failed_downsample_hourly") is not None
+    told = issues.async_get_issue("strata", "retention_failed_downsample_hourly")
+    assert told is not None
+    assert (told.translation_key, told.translation_placeholders) == (told.issue_id, {"reason": "no room"})
+    assert {"idle", *retention_watch.ISSUES_FAILED} == set(
+        home.states.get("sensor.strata_nightly_work").attributes["options"]
+    ), "every step that is shown can be told of"
     journal = await data.worker.read(lambda reader: reader.operations())
     assert [operation.errors for operation in journal if operation.errors] == [("no room",)] * 2
 
