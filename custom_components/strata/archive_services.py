@@ -149,6 +149,8 @@ async def _async_restore(call: ServiceCall) -> ServiceResponse:
         answer, restorer = await data.archives.async_read(lambda restorer: (work(restorer), restorer))
     except StoreError as error:
         raise store_failed(error) from error
+    if into == INTO_STORE:
+        data.views.soon()
     report = restorer.report
     problems = list(dict.fromkeys([*report.problems, *answer.pop("problems", [])]))
     if entities is not None and not answer.get("truncated"):

@@ -599,7 +599,11 @@ async def test_the_hours_that_single_values_make(
     [mode] = [row for row in answer["rows"] if row["entity_id"] == "sensor.mode"]
     assert mode["state_seconds"] == {"off": 3600.0}
 
-    answer = await call(home, "restore", **span, into="store")
+    with patch.object(entry.runtime_data.views, "soon") as views_again:
+        await call(home, "restore", **span)
+        views_again.assert_not_called()
+        answer = await call(home, "restore", **span, into="store")
+        views_again.assert_called_once_with()
     assert answer["hours_put_back"] == 0, "the store tells them itself"
     await call(home, "erase", entities="sensor.power", dry_run=False)
     answer = await call(home, "restore", **span, into="statistics")
