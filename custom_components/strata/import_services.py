@@ -12,7 +12,7 @@ from homeassistant.util.hass_dict import HassKey
 import probatio
 
 from .asking import moment
-from .const import CONF_DATABASE, CONF_URL, CONF_USERNAME, DOMAIN, LOGGER
+from .const import CONF_DATABASE, CONF_ORG, CONF_URL, CONF_USERNAME, DOMAIN, LOGGER
 from .core.model import Micros, to_micros
 from .imports.base import ImportFailed, ImportSource
 from .imports.influx import InfluxSource
@@ -47,6 +47,7 @@ IMPORT_SCHEMA = probatio.Schema(
         probatio.Optional(ATTR_START): cv.datetime,
         probatio.Optional(CONF_URL): cv.url,
         probatio.Optional(CONF_DATABASE): cv.string,
+        probatio.Optional(CONF_ORG, default=""): cv.string,
         probatio.Optional(CONF_USERNAME, default=""): cv.string,
         probatio.Optional(ATTR_PASSWORD, default=""): cv.string,
         probatio.Optional(ATTR_VERIFY_SSL, default=True): cv.boolean,
@@ -88,7 +89,9 @@ def _source(hass: HomeAssistant, entry: StrataConfigEntry, asked: Mapping[str, A
         return RecorderSource(hass, timezone)
     if CONF_URL not in asked or CONF_DATABASE not in asked:
         raise refusal("import_needs_server")
-    connection = Connection(url=asked[CONF_URL], username=asked[CONF_USERNAME], secret=asked[ATTR_PASSWORD])
+    connection = Connection(
+        url=asked[CONF_URL], username=asked[CONF_USERNAME], secret=asked[ATTR_PASSWORD], org=asked[CONF_ORG]
+    )
     session = async_get_clientsession(hass, verify_ssl=asked[ATTR_VERIFY_SSL])
     return InfluxSource(hass, InfluxClient(session, connection), asked[CONF_DATABASE], timezone)
 

@@ -21,7 +21,7 @@ from custom_components.strata.const import DOMAIN
 from custom_components.strata.core.model import Kind, SeriesKey, TimeRange, to_micros
 from custom_components.strata.import_services import EVENT_IMPORT, RUNNING, async_resume_import
 from custom_components.strata.imports.base import ImportFailed
-from custom_components.strata.imports.influx import _parsed
+from custom_components.strata.imports.influxql import parsed
 from custom_components.strata.imports.job import ImportJob
 from custom_components.strata.imports.recorder import RecorderSource
 from custom_components.strata.store.base import StoreError
@@ -281,8 +281,8 @@ async def test_without_a_recorder_or_a_server_nothing_begins(home: HomeAssistant
 
 
 def test_series_keys_are_read_with_their_escapes() -> None:
-    assert _parsed("W,domain=sensor,entity_id=kettle") == ("W", {"domain": "sensor", "entity_id": "kettle"})
-    assert _parsed(r"a\,b\ c,entity_id=x\=y") == ("a,b c", {"entity_id": "x=y"})
+    assert parsed("W,domain=sensor,entity_id=kettle") == ("W", {"domain": "sensor", "entity_id": "kettle"})
+    assert parsed(r"a\,b\ c,entity_id=x\=y") == ("a,b c", {"entity_id": "x=y"})
 
 
 @pytest.fixture
