@@ -12,6 +12,7 @@ from typing import Any
 import uuid
 
 from ..core.model import Micros, Series, TimeRange
+from ..store.pace import paced
 from . import aliases, claim, manifest, points
 from .claim import Named, Place
 from .content import Content, Days, Events
@@ -178,7 +179,9 @@ class Adopter:
 
     def _enter(self, name: str, file: ArchiveFile, series: list[Series]) -> None:
         now = self._now()
-        self._access.write(lambda store: aliases.learn(store, series, self._entities))
+        new = self._access.read(lambda reader: aliases.unknown(reader.connection, series))
+        if new:
+            self._access.write(lambda store: aliases.learn(store, new, self._entities))
         if not self._access.write(
             lambda store: store.transact(lambda connection: manifest.take_up(connection, file, name, now))
         ):
@@ -197,7 +200,7 @@ def _survey(content: Content[Any], named: Named, path: Any) -> tuple[int, TimeRa
         raise FileDamaged(f"it holds {said.tier} rows")
     series: dict[Any, Series] = {}
     times: list[int] = []
-    for one, starts in content.starts(path):
+    for one, starts in paced(content.starts(path)):
         series[one.key] = one
         times += [int(starts[0]), int(starts[-1])]
         if said.timezone != content.timezone and not content.is_of_clock(starts):

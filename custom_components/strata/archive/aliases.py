@@ -77,6 +77,12 @@ def load(connection: sqlite3.Connection) -> Aliases:
     )
 
 
+def unknown(connection: sqlite3.Connection, found: Iterable[Series]) -> list[Series]:
+    """Return the series of a file that are new, which of most files are none."""
+    known = {SeriesKey(*row) for row in connection.execute("SELECT measurement, identity, field FROM archive_alias")}
+    return [series for series in found if series.key not in known]
+
+
 def waiting(connection: sqlite3.Connection) -> list[str]:
     """Return the entity ids of files that this Home Assistant does not have yet."""
     found = connection.execute("SELECT DISTINCT entity_id FROM archive_alias WHERE known_as IS NULL ORDER BY entity_id")

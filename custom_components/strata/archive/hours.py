@@ -15,6 +15,7 @@ from ..core.model import Flag, Kind, Micros, Series, SeriesKey, TimeRange
 from ..core.rollup import Rollup
 from ..store import buckets
 from ..store.base import RawRows
+from ..store.pace import paced
 from ..store.timeline import Carry, Timeline, build
 from ..store.words import in_words
 from .content import merge_rows
@@ -57,7 +58,7 @@ class Hours:
                 yield from self._hours(when, None)
                 self._begin_at(span.start)
             self._end = span.end
-            for series, rows in parts:
+            for series, rows in paced(parts):
                 one = self._series.setdefault((series.key, series.kind), _One(series))
                 one.rows.append(rows)
             yield from self._hours(when, floor_day(self._timezone, span.end))
@@ -76,7 +77,7 @@ class Hours:
         if until <= self._begin:
             return
         edges = hour_edges(self._timezone, self._begin, until)
-        for one in self._series.values():
+        for one in paced(self._series.values()):
             rolled = self._rolled(one, np.array(edges, np.int64))
             rolled = rolled.select(rolled.known & (rolled.starts >= when.start) & (rolled.starts < when.end))
             if len(rolled):

@@ -73,9 +73,17 @@ def begins(connection: sqlite3.Connection, tiers: tuple[Tier, ...]) -> dict[int,
             (blob,) = connection.execute(
                 f"SELECT blob FROM {tier.table} WHERE key = ?", (chunk_key(period, series, kind),)
             ).fetchone()
-            times = (
-                rows.decode_rows(blob).times if kind == NO_KIND else buckets.decode_buckets(blob, KINDS[kind]).starts
-            )
-            if len(times):
-                found[series] = min(found.get(series, 2**62), int(times[0]))
+            first = _first(blob, kind)
+            # A day begins at midnight, and the hours and rows that are there say when in it the history does.
+            if first is not None and not first.start <= found.get(series, 2**62) < first.end:
+                found[series] = min(found.get(series, 2**62), first.start)
     return found
+
+
+def _first(blob: bytes, kind: int) -> TimeRange | None:
+    """Return what the first row or bucket of a chunk covers, None where it has none."""
+    if kind == NO_KIND:
+        times = rows.decode_rows(blob).times
+        return TimeRange(int(times[0]), int(times[0]) + 1) if len(times) else None
+    rolled = buckets.decode_buckets(blob, KINDS[kind])
+    return TimeRange(int(rolled.starts[0]), int(rolled.ends[0])) if len(rolled) else None

@@ -203,4 +203,5 @@ def _oldest_bucket(connection: sqlite3.Connection, ladder: Ladder) -> Micros | N
     period = key_period(found)
     whole = TimeRange(period * tier.span, (period + 1) * tier.span)
     hours = buckets.read_all(connection, tier, whole)
-    return min(int(rolled.starts[0]) for rolled in hours.values())
+    # A chunk that is damaged says nothing; what it was of begins with it.
+    return min((int(rolled.starts[0]) for rolled in hours.values()), default=whole.start)

@@ -502,3 +502,55 @@ def test_an_archive_in_a_bucket(old: World, tmp_path: Path, socket_enabled: None
         assert f"home/{COPY}" in stub.objects
         here.targets["s3"].close()
         here.store.abandon()
+
+
+def test_a_file_of_a_newer_strata_keeps_the_archive_closed(
+    new: World, old: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("custom_components.strata.archive.parquet.SCHEMA_VERSION", 0)
+    report = adopt(new)
+    assert (report.files, report.left, report.done) == ([], [], False)
+    assert "schema 1" in report.problems[0]
+    monkeypatch.undo()
+    assert new.archive().failing["usb"].problem is Problem.OCCUPIED
+    assert adopt(new).done
+    assert new.archived() == renamed(old.days)
+
+
+def test_a_copy_that_cannot_be_written_is_said_and_written_the_next_time(
+    new: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adopt(new)
+    (new.folder / "usb" / COPY).unlink()
+    plain = LocalTarget.put
+
+    def put(self, key, path, sha256) -> None:
+        if key == COPY:
+            raise TargetError(Problem.NO_SPACE, "there is no room for the manifest")
+        plain(self, key, path, sha256)
+
+    monkeypatch.setattr(LocalTarget, "put", put)
+    report = new.archive()
+    assert report.problems == ["there is no room for the manifest"]
+    assert report.failing["usb"].problem is Problem.NO_SPACE
+    monkeypatch.undo()
+    assert new.archive().problems == []
+    assert (new.folder / "usb" / COPY).exists()
+
+
+def test_where_the_copy_cannot_be_read_nothing_is_written(new: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    adopt(new)
+    lived_here(new)
+    before = new.local()
+
+    def get(self, key, path) -> None:
+        raise TargetError(Problem.CANNOT_CONNECT, "the line is down")
+
+    monkeypatch.setattr(LocalTarget, "get", get)
+    assert new.archive().rows_deleted == 0
+    assert new.local() == before
+    with pytest.raises(TargetError, match="the line is down"):
+        adopt(new)
+    monkeypatch.undo()
+    assert keys(new) == [FIRST, SECOND]
+    assert new.archive().problems == []
