@@ -4,6 +4,7 @@ The sorts of entities and their shares of all changes are those of `home_events`
 into raw chunks without passing `live`, which is how they would lie there after compaction.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import math
 from pathlib import Path
@@ -39,19 +40,21 @@ class _Entity:
 class Year:
     """Writes one day after another into a store, raw rows only; `roll_up` and the ladder are the caller's."""
 
-    def __init__(self, store: SqliteStore, *, per_day: int, start: int = START, seed: int = 1) -> None:
-        """Make the home's 150 entities known to an open store."""
+    def __init__(
+        self, store: SqliteStore, *, per_day: int, start: int = START, seed: int = 1, sorts: Sequence[Sort] = SORTS
+    ) -> None:
+        """Make the home's entities, 150 unless other sorts are given, known to an open store."""
         self.start = start
         self._store = store
         self._per_day = per_day
         self._random = np.random.default_rng(seed)
-        sorts = [(sort, number) for sort in SORTS for number in range(sort.count)]
-        weights = np.array([sort.share / sort.count for sort, _ in sorts])
-        weights = weights * self._random.uniform(0.3, 1.7, len(sorts))
-        starts = self._random.uniform(0.8, 1.2, len(sorts))
+        every = [(sort, number) for sort in sorts for number in range(sort.count)]
+        weights = np.array([sort.share / sort.count for sort, _ in every])
+        weights = weights * self._random.uniform(0.3, 1.7, len(every))
+        starts = self._random.uniform(0.8, 1.2, len(every))
         self._entities = [
             _Entity(sort, series_of(store, sort, number), share, sort.start * begin)
-            for (sort, number), share, begin in zip(sorts, weights / weights.sum(), starts, strict=True)
+            for (sort, number), share, begin in zip(every, weights / weights.sum(), starts, strict=True)
         ]
         store.save_series()
         self._codes = np.array(store.transact(_codes), np.int64)
