@@ -232,6 +232,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> b
     await data.mirror_set.async_stop()
     await data.anomalies.async_stop()
     await data.store.async_shutdown()
+    await data.archives.async_stop()
     for task in data.tasks:
         task.cancel()
     await data.worker.close()

@@ -1,6 +1,6 @@
-"""The archive at work: follows the hub's targets, and runs archiving and restoring on a thread of its own.
+"""The archive at work: follows the hub's targets, and runs archiving and restoring on threads of their own.
 
-One run at a time, because runs share the folder in which files are on their way.
+One run at a time, because runs write into the same places; who only reads waits for none of them.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from .archive.restore import Restorer
 from .archive.vault import Vault
 from .archive_coordinator import ArchiveCoordinator
 from .archive_issues import async_clear_archive_issues, async_report_problems, async_report_unknown_archive
+from .archive_threads import async_in_folder, threads_of
 from .const import (
     CONF_ARCHIVES,
     CONF_COMPRESSION,
@@ -32,7 +33,6 @@ from .const import (
     CONF_TARGET,
     DOMAIN,
     LOGGER,
-    STORE_FOLDER,
     SUBENTRY_ARCHIVE,
 )
 from .core.model import Micros, SeriesKey, TimeRange, to_micros
@@ -48,7 +48,6 @@ type AddArchive = Callable[[ArchiveCoordinator], None]
 OPERATION, OPERATION_RAW, OPERATION_RESTORE = "archive", "archive_raw", "restore"
 OPERATION_ADOPT = "adopt_archive"
 """What runs are called in the journal."""
-SCRATCH_FOLDER = "archive_scratch"
 _RETRY_SECONDS = 3600.0
 """How long after a run that failed the schedule waits before the next."""
 _STOP_SECONDS = 30.0
@@ -74,7 +73,7 @@ class ArchiveSet:
         self._entry = entry
         self._worker = worker
         self._platforms: list[AddArchive] = []
-        self._one_at_a_time = asyncio.Lock()
+        self._threads = threads_of(hass)
         self._stopped = False
         self._retry_at = 0.0
         self.running: dict[str, ArchiveCoordinator] = {}
@@ -110,9 +109,11 @@ class ArchiveSet:
 
     async def async_stop(self) -> None:
         """Let a run come to its next step and end; what it has done stays done."""
+        if self._stopped:
+            return
         self._stopped = True
         try:
-            async with asyncio.timeout(_STOP_SECONDS), self._one_at_a_time:
+            async with asyncio.timeout(_STOP_SECONDS), self._threads.writing, self._threads.reading:
                 pass
         except TimeoutError:
             LOGGER.warning("A run of the archive did not end in time; the next one goes on where it is cut off")
@@ -139,7 +140,7 @@ class ArchiveSet:
     async def _look(self, archive: ArchiveCoordinator) -> None:
         """Say so where a new target holds an archive of another store."""
         try:
-            async with self._one_at_a_time:
+            async with self._threads.writing:
                 if self._stopped or archive.subentry_id not in self.running:
                     return
                 for feature in archive.kind.features:
@@ -199,7 +200,7 @@ class ArchiveSet:
         if operation == OPERATION and not dry_run:
             entities = entities_here(self._hass)
             await self._worker.write(lambda store: aliases.resolve(store, entities))
-        async with self._one_at_a_time:
+        async with self._threads.writing:
             began = _now()
             try:
                 await self.async_require()
@@ -233,16 +234,16 @@ class ArchiveSet:
 
     async def _off_loop[T](self, work: Callable[[Vault], T]) -> T:
         targets = {subentry_id: archive.target() for subentry_id, archive in self.running.items()}
-        scratch = Path(self._hass.config.path(STORE_FOLDER, SCRATCH_FOLDER))
-        vault = Vault(WorkerAccess(self._worker, self._hass.loop), targets, scratch, _now)
+        access = WorkerAccess(self._worker, self._hass.loop)
 
-        def run() -> T:
+        def run(scratch: Path) -> T:
+            vault = Vault(access, targets, scratch, _now)
             try:
                 return work(vault)
             finally:
                 vault.close()
 
-        return await self._hass.async_add_executor_job(run)
+        return await async_in_folder(self._hass, run)
 
     async def async_read[T](self, work: Callable[[Restorer], T]) -> T:
         """Run `work` with a reader of the archive on a thread of its own.
@@ -251,7 +252,7 @@ class ArchiveSet:
             DependencyMissing: a library is missing.
             StoreError: the store cannot be used.
         """
-        async with self._one_at_a_time:
+        async with self._threads.reading:
             await self.async_require()
             names = {each.key: name for each in self._worker.all_series() if (name := each.labels.get("entity_id"))}
             return await self._off_loop(lambda vault: work(Restorer(vault, names)))
@@ -263,7 +264,7 @@ class ArchiveSet:
             StoreError: the store cannot be used.
         """
         wishes = await self._wishes()
-        async with self._one_at_a_time:
+        async with self._threads.writing:
             try:
                 await self.async_require()
             except DependencyMissing as error:
@@ -283,7 +284,7 @@ class ArchiveSet:
             StoreError: the store cannot be used.
         """
         entities = entities_here(self._hass)
-        async with self._one_at_a_time:
+        async with self._threads.writing:
             await self.async_require()
             began = _now()
             report = await self._off_loop(

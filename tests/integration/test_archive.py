@@ -3,8 +3,10 @@
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+import json
 from pathlib import Path
-from typing import Any
+import threading
+from typing import Any, Self
 from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
@@ -21,6 +23,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components import strata
+from custom_components.strata.archive.targets.local import LocalTarget
 from custom_components.strata.archive_issues import FAILING, PROBLEMS
 from custom_components.strata.const import DOMAIN
 from custom_components.strata.core.model import Kind, Row, SeriesKey, from_micros, to_micros
@@ -368,7 +371,7 @@ async def test_a_step_that_is_due_at_the_start_waits_for_the_archive(
     await ladder.downsample("raw")
     archived = await call(home, "restore", start="2026-11-10", content="raw", entities=["sensor.power"])
     # The store had two days of four values each.
-    assert [row["value"] for row in archived["rows"]] == [100.0] * 8
+    assert [row["value"] for row in archived["rows"] if not row["flag"]] == [100.0] * 8
     assert archived["problems"] == []
 
 
@@ -454,6 +457,84 @@ async def test_unloading_during_a_run_ends_it(home: HomeAssistant, start_hub: St
     except StoreError:
         return
     assert report is not None
+
+
+class Slow:
+    """The first file that goes to a folder takes until `go_on` is set."""
+
+    def __init__(self) -> None:
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        self._put = LocalTarget.put
+
+    def __enter__(self) -> Self:
+        first = [True]
+
+        def put(target: LocalTarget, key: str, path: Path, sha256: str) -> None:
+            if first and first.pop():
+                self.reached.set()
+                assert self.go_on.wait(30)
+            self._put(target, key, path, sha256)
+
+        self._patch = patch.object(LocalTarget, "put", put)
+        self._patch.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.go_on.set()
+        self._patch.stop()
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_a_run_that_goes_on_after_a_reload_is_waited_for(
+    home: HomeAssistant, start_hub: StartHub, usb: Path
+) -> None:
+    entry = await start_hub(local(usb), **KEEP)
+    before = await _days(home)
+    with Slow() as slow, patch("custom_components.strata.archive_set._STOP_SECONDS", 0):
+        data = entry.runtime_data
+        data.tasks.append(home.async_create_background_task(data.retention.archive(), "as scheduled"))
+        assert await home.async_add_executor_job(slow.reached.wait, 10)
+        assert await home.config_entries.async_reload(entry.entry_id)
+        again = home.async_create_task(call(home, "archive"))
+        # Long enough for all of it, were it not for the other.
+        await home.async_add_executor_job(threading.Event().wait, 1)
+        assert not again.done()
+        # Who only reads need not wait.
+        assert (await call(home, "restore", start="2026-08-01"))["problems"] == []
+        slow.go_on.set()
+        answer = await again
+    assert answer["problems"] == []
+    held = json.loads(await home.async_add_executor_job((usb / "archives" / "manifest.json").read_bytes))
+    assert [file["key"] for file in held["files"]] == [FIRST, FIRST.replace("08-01", "09-01")]
+    assert answer["rows_deleted"] == 3 * 61
+    assert await _days(home) == before
+    state = home.states.get("binary_sensor.usb_failing")
+    assert (state.state, state.attributes["damaged"]) == ("off", [])
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_archives_are_read_while_a_run_writes(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
+    await start_hub(local(usb), **KEEP)
+    await call(home, "archive", start="2026-08-01", end="2026-08-02")
+    with Slow() as slow:
+        run = home.async_create_task(call(home, "archive"))
+        assert await home.async_add_executor_job(slow.reached.wait, 10)
+        answer = await call(home, "restore", start="2026-08-10", end="2026-08-12", entities=["sensor.power"])
+        assert not run.done()
+        slow.go_on.set()
+        assert (await run)["problems"] == []
+    assert (len(answer["rows"]), answer["problems"]) == (2, [])
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_what_a_killed_run_has_left_is_cleared_away(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
+    scratch = usb.parent / "strata" / "archive_scratch"
+    (scratch / "run").mkdir(parents=True)
+    (scratch / "run" / "2026-08-01.parquet").write_bytes(b"half")
+    (scratch / "2026-08-01.parquet").write_bytes(b"half")
+    await start_hub(local(usb), **KEEP)
+    await call(home, "archive")
+    assert [*scratch.iterdir()] == []
 
 
 # Actions

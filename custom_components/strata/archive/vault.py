@@ -140,7 +140,12 @@ class Vault:
         return self.access.read(lambda reader: manifest.copies(reader.connection, file.id))
 
     def _note_damage(self, file: ArchiveFile, target: str) -> None:
-        self._note(lambda connection: manifest.mark(connection, file.id, target, DAMAGED, None))
+        def note(connection: sqlite3.Connection) -> None:
+            # Who reads is not alone: what is not there any more may have been deleted on purpose.
+            if any(copy.target == target for copy in manifest.copies(connection, file.id)):
+                manifest.mark(connection, file.id, target, DAMAGED, None)
+
+        self._note(note)
 
     def _note(self, work: Callable[[sqlite3.Connection], None]) -> None:
         self.access.write(lambda store: store.transact(work))

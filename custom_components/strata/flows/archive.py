@@ -28,7 +28,7 @@ from ..archive.targets.s3 import (
     STORAGE_CLASSES,
     S3Target,
 )
-from ..archive_set import SCRATCH_FOLDER
+from ..archive_threads import SCRATCH_FOLDER
 from ..const import CONF_TARGET, STORE_FOLDER, SUBENTRY_ARCHIVE
 from ..dependencies import DependencyMissing, async_require
 

@@ -462,3 +462,32 @@ def test_single_values_go_in_the_order_they_came(world: World, monkeypatch: pyte
     assert world.archiver().archive_raw().problems == []
     world.ladder()
     assert world.archive().problems == []
+
+
+def test_a_copy_is_not_taken_for_lost_because_it_cannot_be_written_here(world: World, tmp_path: Path) -> None:
+    world.archive()
+    usb = world.targets["usb"]
+    with pytest.raises(TargetError) as failed:
+        usb.get(FIRST, tmp_path / "no folder" / "copy")
+    assert failed.value.problem is Problem.REFUSED
+    with pytest.raises(TargetError) as failed:
+        usb.get("archives/none.parquet", tmp_path / "copy")
+    assert failed.value.problem is Problem.NOT_FOUND
+
+
+def test_a_file_that_was_deleted_while_it_was_read_is_no_damage(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.archive()
+    file = manifest_of(world)[0]
+    plain = LocalTarget.get
+
+    def get(self, key, path) -> None:
+        monkeypatch.undo()
+        world.vault().remove(file)
+        plain(self, key, path)
+
+    monkeypatch.setattr(LocalTarget, "get", get)
+    restorer = Restorer(world.vault())
+    assert [*restorer.days(EVER)] != []
+    assert [FIRST in problem for problem in restorer.report.problems] == [True]
+    assert world.access.read(lambda reader: manifest.figures(reader.connection, "usb")).damaged == ()
+    assert world.access.read(lambda reader: manifest.copies(reader.connection, file.id)) == []

@@ -89,7 +89,14 @@ class LocalTarget(Target):
     @override
     def get(self, key: str, path: Path) -> None:
         with _in_target_words(key):
-            shutil.copyfile(self._place(key), path)
+            source = self._place(key).open("rb")
+        with source:
+            try:
+                with path.open("wb") as copy:
+                    shutil.copyfileobj(source, copy)
+            except OSError as error:
+                # Whichever of the two it is of, the file is there.
+                raise TargetError(Problem.REFUSED, f"{key} cannot be brought here: {error.strerror}") from error
 
     @override
     def delete(self, key: str) -> None:

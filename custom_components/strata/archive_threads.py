@@ -1,0 +1,84 @@
+"""Threads that work with archives. They outlive whoever waits for them, and the hub itself when it is loaded anew.
+
+One at a time may write, whatever hub it belongs to; one may read beside it. Each has a folder of its own for files on
+their way.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+import shutil
+import uuid
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.util.hass_dict import HassKey
+
+from .const import DOMAIN, STORE_FOLDER
+
+SCRATCH_FOLDER = "archive_scratch"
+
+
+@dataclass(slots=True)
+class Threads:
+    """Who may work, and where."""
+
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held as long as a thread may change an archive."""
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held as long as a thread reads archives for somebody; whole months are in its memory."""
+    folders: set[Path] = field(default_factory=set)
+    """Those in use."""
+
+
+_THREADS: HassKey[Threads] = HassKey(f"{DOMAIN}.archive_threads")
+
+
+@callback
+def threads_of(hass: HomeAssistant) -> Threads:
+    """Return the threads of a Home Assistant."""
+    return hass.data.setdefault(_THREADS, Threads())
+
+
+async def async_in_folder[T](hass: HomeAssistant, work: Callable[[Path], T]) -> T:
+    """Run `work` on a thread, with a folder of its own that need not exist yet; return when the thread has ended.
+
+    Whoever is cancelled meanwhile learns so only then, so that what he holds is held for the thread.
+    """
+    threads = threads_of(hass)
+    parent = Path(hass.config.path(STORE_FOLDER, SCRATCH_FOLDER))
+    folder = parent / uuid.uuid4().hex
+    threads.folders.add(folder)
+    in_use = frozenset(threads.folders)
+
+    def run() -> T:
+        _clear(parent, in_use)
+        try:
+            return work(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    try:
+        return await _until_ended(hass.async_add_executor_job(run))
+    finally:
+        threads.folders.discard(folder)
+
+
+async def _until_ended[T](job: asyncio.Future[T]) -> T:
+    cancelled: asyncio.CancelledError | None = None
+    while not job.done():
+        try:
+            await asyncio.wait([job])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        job.exception()  # Nobody is there to hear of it.
+        raise cancelled
+    return job.result()
+
+
+def _clear(parent: Path, in_use: frozenset[Path]) -> None:
+    """Delete what threads that were killed have left."""
+    for left in parent.iterdir() if parent.is_dir() else ():
+        if left not in in_use:
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
