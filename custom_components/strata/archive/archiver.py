@@ -396,6 +396,14 @@ class Archiver:
 
     def _complete(self, report: ArchiveReport) -> None:
         """Bring older files to targets that came later, and anew to those whose copy turned out damaged."""
+        for target in self._vault.targets:
+            try:
+                self._look_around()
+                self._vault.read_again(target)
+            except Stopped:
+                return
+            except ArchiveError as error:
+                report.problems.append(str(error))
         for name in (DAILY, RAW):
             for file in self._vault.files(name):
                 try:

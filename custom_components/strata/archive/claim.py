@@ -75,6 +75,7 @@ def look(vault: Vault, name: str) -> Place:
         copy = None  # It says nothing; the files speak for themselves.
     named = [found for key in listed if (found := Named.of(key)) is not None]
     vault.published[name] = copy
+    vault.listed[name] = listed
     return vault.access.read(
         lambda reader: Place(
             listed, copy, _unknown(reader.connection, name, named, copy), _is_ours(reader.connection, copy)

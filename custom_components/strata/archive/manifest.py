@@ -155,6 +155,18 @@ def held_by(connection: sqlite3.Connection, target: str, *states: str) -> list[A
     ]
 
 
+def proven_longest_ago(connection: sqlite3.Connection, target: str, most: int) -> list[ArchiveFile]:
+    """Return some files whose copies at a target were proven longest ago."""
+    return [
+        ArchiveFile(*row)
+        for row in connection.execute(
+            f"SELECT {_COLUMNS} FROM archive_file JOIN archive_copy ON file = id"
+            " WHERE target = ? AND state = ? ORDER BY verified, id LIMIT ?",
+            (target, VERIFIED, most),
+        )
+    ]
+
+
 def take_up(connection: sqlite3.Connection, file: ArchiveFile, target: str, now: Micros) -> bool:
     """Write down a file that was found at a target and read to its end; return False where another is known instead.
 

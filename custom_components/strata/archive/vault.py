@@ -16,6 +16,9 @@ from .parquet import sha256_of
 from .published import Published
 from .targets.base import Target
 
+_READ_AGAIN = 4
+"""Copies of a target that each run reads to their end: a few megabytes, or some cents where reading costs."""
+
 
 class Vault:
     """The targets, and the manifest that says what is in them; `targets` is by subentry id."""
@@ -31,6 +34,8 @@ class Vault:
         """By target: why nothing may be written there, as far as was looked."""
         self.published: dict[str, Published | None] = {}
         """By target: the manifest's copy as it was last seen there."""
+        self.listed: dict[str, Mapping[str, int]] = {}
+        """By target: the bytes of what was there when it was last looked at."""
         self._now = now
 
     def files(self, content: str, when: TimeRange | None = None) -> list[ArchiveFile]:
@@ -106,9 +111,32 @@ class Vault:
         """
         for copy in self._copies(file):
             if copy.target in self.targets and copy.state == VERIFIED:
-                there = self.targets[copy.target].stat(file.key)
+                target = self.targets[copy.target]
+                if not target.stat_reads and self.listed.get(copy.target, {}).get(file.key) == file.bytes:
+                    continue
+                there = target.stat(file.key)
                 if there is None or there.bytes != file.bytes or there.sha256 not in {None, file.sha256}:
                     self._note_damage(file, copy.target)
+
+    def read_again(self, name: str) -> None:
+        """Read those copies at a target to their end that were proven longest ago, so that in time all are.
+
+        Raises:
+            ArchiveError: the target cannot be asked.
+        """
+        target = self.targets[name]
+        if target.stat_reads:
+            return
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        for file in self.access.read(lambda reader: manifest.proven_longest_ago(reader.connection, name, _READ_AGAIN)):
+            try:
+                target.verify(file.key, file.bytes, file.sha256, self.scratch)
+            except TargetError as error:
+                if error.problem not in {Problem.NOT_FOUND, Problem.DAMAGED}:
+                    raise
+                self._note_damage(file, name)
+            else:
+                self._note_proven(file, name)
 
     def remove(self, file: ArchiveFile) -> list[str]:
         """Delete a file from every target, then from the manifest; return the targets that are not set up any more.
@@ -138,6 +166,10 @@ class Vault:
 
     def _copies(self, file: ArchiveFile) -> list[Copy]:
         return self.access.read(lambda reader: manifest.copies(reader.connection, file.id))
+
+    def _note_proven(self, file: ArchiveFile, target: str) -> None:
+        now = self._now()
+        self._note(lambda connection: manifest.mark(connection, file.id, target, VERIFIED, now))
 
     def _note_damage(self, file: ArchiveFile, target: str) -> None:
         def note(connection: sqlite3.Connection) -> None:

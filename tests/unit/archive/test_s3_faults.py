@@ -7,6 +7,7 @@ import pytest
 
 from custom_components.strata.archive import manifest
 from custom_components.strata.archive.targets.s3 import Bucket, S3Target
+from custom_components.strata.store.tiers import DAY
 from tests.archive_world import World
 from tests.s3_stub import BUCKET, Refusal, S3Stub
 
@@ -108,3 +109,37 @@ def test_a_refused_storage_class_is_no_fault(world: World, stub: S3Stub, monkeyp
     assert world.archive().problems == []
     assert world.everything() == before
     assert {kept.storage_class for kept in stub.objects.values()} == {"STANDARD"}
+
+
+def test_a_week_asks_for_a_list_and_reads_a_few_files_in_turn(
+    world: World, stub: S3Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("custom_components.strata.archive.vault._READ_AGAIN", 1)
+    assert world.archive().problems == []
+    first, second = sorted(key for key in stub.objects if key.endswith(".parquet"))
+    read: list[str] = []
+    for _ in range(2):
+        stub.requests.clear()
+        world.clock += DAY
+        world.store.write([], heartbeat=world.clock)
+        assert world.archive().problems == []
+        assert len([key for method, key in stub.requests if method == "HEAD" and key.endswith(".parquet")]) == 1
+        read += [key for method, key in stub.requests if method == "GET" and key.endswith(".parquet")]
+    assert read == [first, second]
+
+    # What rusts without a change in size is found in its turn, and made good from the folder.
+    body = stub.objects[first].body
+    stub.objects[first].body = body[:-9] + bytes([body[-9] ^ 4]) + body[-8:]
+    report = world.archive()
+    assert (report.problems, report.verified) == ([], 1)
+    assert stub.objects[first].body == body
+    # What is gone or shorter is found at once.
+    del stub.objects[first]
+    stub.objects[second].body = stub.objects[second].body[:-1]
+    assert world.archive().verified == 2
+    assert stub.objects[first].body == body
+    # While the line is down, nothing is said to be damaged.
+    stub.refuse = lambda method, key, headers: Refusal(500, "InternalError") if method == "GET" and key else None
+    world.archive()
+    stub.refuse = S3Stub().refuse
+    assert world.archive().verified == 0

@@ -29,6 +29,8 @@ class Target(ABC):
 
     key: ClassVar[str]
     """What subentry data calls this kind."""
+    stat_reads: ClassVar[bool] = False
+    """Whether `stat` reads all of a file; where it does not, a list says as much."""
     features: ClassVar[tuple[str, ...]] = ()
     """Optional features, as `dependencies.FEATURES` names them, that it needs besides Parquet."""
 

@@ -31,6 +31,7 @@ class LocalTarget(Target):
     """Keeps files in a folder; a file appears under its name only when it is whole and durable."""
 
     key: ClassVar[str] = "local"
+    stat_reads: ClassVar[bool] = True
 
     def __init__(self, folder: Path | str) -> None:
         """Name the folder."""
