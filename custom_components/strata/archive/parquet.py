@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 COMPRESSIONS = ("gzip", "zstd")
 DAILY, RAW = "daily", "raw"
-_ROWS_AT_ONCE = 16_384
+_ROWS_AT_ONCE = 8_192
 """Rows of a row group: what is in memory at a time."""
 _CHUNK = 1 << 20
 
@@ -263,6 +263,8 @@ def _write(draft: Path, columns: Mapping[str, ColumnType], tables: Iterable[pa.T
         for table in tables:
             writer.write_table(table.rename_columns(list(columns)))
             rows += len(table)
+            del table
+            _give_back()
         writer.add_key_value_metadata(form.metadata(columns))
     return rows
 
@@ -402,6 +404,16 @@ def _series_tables(
             for series, kind, part in split(table):
                 if wanted is None or wanted(series):
                     yield series, kind, part
+                del part
+            del table
+            _give_back()
+
+
+def _give_back() -> None:
+    """Let the system have the memory of the row group before: pyarrow would keep several times what it needs."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
 
 
 def range_of(parts: Iterable[SeriesBuckets]) -> TimeRange | None:
