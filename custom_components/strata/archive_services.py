@@ -88,7 +88,7 @@ async def _async_archive(call: ServiceCall) -> ServiceResponse:
     dry_run: bool = call.data[ATTR_DRY_RUN]
     try:
         await data.worker.flush()
-        if ATTR_START in call.data or only is not None:
+        if ATTR_START in call.data or ATTR_END in call.data or only is not None:
             report = await archives.async_archive(asked_span(call.data), only=only, dry_run=dry_run)
         else:
             report = await archives.async_run(dry_run=dry_run)

@@ -47,7 +47,8 @@ type AddArchive = Callable[[ArchiveCoordinator], None]
 
 OPERATION, OPERATION_RAW, OPERATION_RESTORE = "archive", "archive_raw", "restore"
 OPERATION_ADOPT = "adopt_archive"
-"""What runs are called in the journal."""
+OPERATION_RANGE = "archive_range"
+"""What runs are called in the journal; only the first is the weekly one, and makes it done."""
 _RETRY_SECONDS = 3600.0
 """How long after a run that failed the schedule waits before the next."""
 _STOP_SECONDS = 30.0
@@ -190,14 +191,14 @@ class ArchiveSet:
             StoreError: the store cannot be used.
         """
         return await self._run(
-            OPERATION, lambda archiver: archiver.archive(when, only=only, dry_run=dry_run), dry_run=dry_run
+            OPERATION_RANGE, lambda archiver: archiver.archive(when, only=only, dry_run=dry_run), dry_run=dry_run
         )
 
     async def _run(
         self, operation: str, work: Callable[[Archiver], ArchiveReport], *, dry_run: bool = False
     ) -> ArchiveReport:
         wishes = await self._wishes()
-        if operation == OPERATION and not dry_run:
+        if operation in {OPERATION, OPERATION_RANGE} and not dry_run:
             entities = entities_here(self._hass)
             await self._worker.write(lambda store: aliases.resolve(store, entities))
         async with self._threads.writing:

@@ -259,6 +259,45 @@ async def test_reconfiguring_keeps_a_secret_that_is_left_empty(
     assert entry.runtime_data.archives.running["bucket"].configuration[1]["prefix"] == "other"
 
 
+@pytest.mark.usefixtures("no_schedule")
+async def test_a_share_that_is_not_mounted_is_not_taken_for_the_archive(
+    home: HomeAssistant, start_hub: StartHub, usb: Path
+) -> None:
+    entry = await start_hub(local(usb), **KEEP)
+    await call(home, "archive")
+    other = usb.with_name("other")
+
+    def unplug() -> None:
+        usb.rename(usb.with_name("unplugged"))
+        usb.mkdir()
+        other.mkdir()
+
+    await home.async_add_executor_job(unplug)
+    configure = home.config_entries.subentries.async_configure
+    for path in (usb, other):
+        flow = await entry.start_subentry_reconfigure_flow(home, "usb")
+        answer = await configure(flow["flow_id"], {"path": str(path)})
+        assert answer["errors"] == {"path": "not_mounted"}
+        assert [*path.iterdir()] == []
+
+    # Its mark may have been lost on the way.
+    (usb.with_name("unplugged") / "archives").rename(other / "archives")
+    answer = await configure(flow["flow_id"], {"path": str(other)})
+    assert (answer["type"], answer["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
+    await home.async_block_till_done()
+    assert (await call(home, "archive"))["problems"] == []
+
+
+async def test_an_archive_that_holds_nothing_yet_moves_to_an_empty_folder(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path
+) -> None:
+    entry = await start_hub(local(tmp_path / "usb"))
+    (tmp_path / "other").mkdir()
+    flow = await entry.start_subentry_reconfigure_flow(home, "usb")
+    answer = await home.config_entries.subentries.async_configure(flow["flow_id"], {"path": str(tmp_path / "other")})
+    assert (answer["type"], answer["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
+
+
 async def test_a_library_that_is_missing_is_said_in_the_form(
     home: HomeAssistant, start_hub: StartHub, tmp_path: Path
 ) -> None:
@@ -542,9 +581,14 @@ async def test_what_a_killed_run_has_left_is_cleared_away(home: HomeAssistant, s
 
 @pytest.mark.usefixtures("no_schedule")
 async def test_archiving_one_range_to_one_target(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
-    await start_hub(local(usb), **KEEP)
+    entry = await start_hub(local(usb), **KEEP)
     answer = await call(home, "archive", target="USB", start="2026-10-02", end="2026-10-03")
     assert (answer["periods"], answer["rows_deleted"]) == (["2026-10-01"], 0)
+    # An end is a range, too; and neither is the weekly run.
+    answer = await call(home, "archive", end="2026-08-15")
+    assert (answer["periods"], answer["rows_deleted"]) == (["2026-08-01"], 0)
+    assert home.states.get("sensor.strata_last_archive").state == "unknown"
+    assert "archive" not in await entry.runtime_data.worker.write(SqliteStore.last_operations)
     with pytest.raises(ServiceValidationError, match="no archive tape"):
         await call(home, "archive", target="tape")
     with pytest.raises(ServiceValidationError, match="end"):

@@ -76,13 +76,13 @@ class Vault:
         """Bring a file here from the first target that has it as it was; a damaged copy is noted.
 
         Raises:
-            FileDamaged: a copy is gone, or something else than was written, and no other is whole.
-            ArchiveError: no target can give it now.
+            FileDamaged: a copy is gone, or something else than was written, and every other one was asked in vain.
+            ArchiveError: no target can give it now; one that could not be asked may have it whole.
         """
         self.scratch.mkdir(parents=True, exist_ok=True)
         path = self.scratch / f"{uuid.uuid4().hex}.parquet"
         said: list[str] = []
-        damaged = False
+        damaged = unasked = False
         for copy in self._copies(file):
             if copy.target not in self.targets or copy.state in {ANNOUNCED, PENDING}:
                 continue
@@ -91,6 +91,7 @@ class Vault:
             except TargetError as error:
                 said.append(str(error))
                 lost = error.problem is Problem.NOT_FOUND
+                unasked |= not lost
             else:
                 if sha256_of(path) == file.sha256:
                     return path
@@ -101,7 +102,7 @@ class Vault:
                 self._note_damage(file, copy.target)
         path.unlink(missing_ok=True)
         reason = "; ".join(said) or f"no target that is set up has {file.key}"
-        raise FileDamaged(reason) if damaged else ArchiveError(reason)
+        raise FileDamaged(reason) if damaged and not unasked else ArchiveError(reason)
 
     def inspect(self, file: ArchiveFile) -> None:
         """Note which proven copies are gone, or are said to be something else now.

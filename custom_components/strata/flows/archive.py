@@ -6,7 +6,13 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
+    ConfigEntryState,
+    ConfigSubentry,
+    ConfigSubentryFlow,
+    SubentryFlowResult,
+)
 from homeassistant.helpers import selector as sel
 import probatio
 
@@ -104,11 +110,12 @@ class ArchiveFlow(ConfigSubentryFlow):
     async def _works(self, data: Mapping[str, Any], errors: dict[str, str], placeholders: dict[str, str]) -> bool:
         kind = TARGETS[data[CONF_TARGET]]
         scratch = Path(self.hass.config.path(STORE_FOLDER, f"{SCRATCH_FOLDER}_trial"))
+        known = self._is_known(data)
 
         def check() -> None:
             target = kind.of(data)
             try:
-                target.check(scratch)
+                target.check(scratch, known=known)
             finally:
                 target.close()
                 if scratch.is_dir():
@@ -125,6 +132,20 @@ class ArchiveFlow(ConfigSubentryFlow):
             errors[_FIELDS[kind.key].get(error.problem, "base")] = error.problem
             placeholders["reason"] = str(error)
         return not errors
+
+    def _is_known(self, data: Mapping[str, Any]) -> bool:
+        """Tell whether the place was set up before, or has to have what is archived: a share that is not mounted."""
+        if self._current is None:
+            return False
+        if data.get(CONF_PATH) == self._current.data.get(CONF_PATH):
+            return True
+        entry = self._get_entry()
+        archive = (
+            entry.runtime_data.archives.running.get(self._current.subentry_id)
+            if entry.state is ConfigEntryState.LOADED
+            else None
+        )
+        return archive is None or bool(archive.data.months or archive.data.raw_days)
 
     def _save(self, data: dict[str, Any], title: str, place: str) -> SubentryFlowResult:
         unique_id = f"{data[CONF_TARGET]}:{place}"

@@ -464,6 +464,43 @@ def test_single_values_go_in_the_order_they_came(world: World, monkeypatch: pyte
     assert world.archive().problems == []
 
 
+def _early_days(world: World) -> list[Rollup]:
+    """Return two days of August that nothing is known of, as an import brings them."""
+    rolled = august(world)
+    one = rolled.select(rolled.starts == rolled.starts[0])
+    return [
+        type(one)(one.kind, one.starts - days * DAY, one.ends - days * DAY, one.columns, one.states) for days in (5, 6)
+    ]
+
+
+def test_a_whole_copy_that_cannot_be_asked_is_not_superseded_without_what_is_in_it(
+    world: World, tmp_path: Path
+) -> None:
+    nas = tmp_path / "nas"
+    nas.mkdir()
+    world.targets["nas"] = LocalTarget(nas)
+    world.targets["nas"].prepare()
+    world.archive()
+    earlier, later = _early_days(world)
+    world.store.put_buckets(DAILY, [(world.series["power"], earlier)])
+    assert world.archive().files == ["archives/2026/data_2026-08-01.r2.parquet"]
+    before = world.everything()
+
+    (world.folder / "usb" / "archives/2026/data_2026-08-01.r2.parquet").write_bytes(b"rust")
+    nas.rename(tmp_path / "unplugged")
+    world.store.put_buckets(DAILY, [(world.series["power"], later)])
+    report = world.archive()
+    assert (report.files, report.rows_deleted) == ([], 0)
+    assert any(problem.startswith("2026-08-01:") for problem in report.problems)
+
+    (tmp_path / "unplugged").rename(nas)
+    report = world.archive()
+    assert (report.files, report.problems) == (["archives/2026/data_2026-08-01.r3.parquet"], [])
+    after = world.everything()
+    assert {key: after[key] for key in before} == before
+    assert len(after) == len(before) + 1
+
+
 def test_a_copy_is_not_taken_for_lost_because_it_cannot_be_written_here(world: World, tmp_path: Path) -> None:
     world.archive()
     usb = world.targets["usb"]

@@ -80,8 +80,8 @@ class Target(ABC):
         """
 
     @abstractmethod
-    def prepare(self) -> None:
-        """Make the place usable, once, when it is set up.
+    def prepare(self, *, known: bool = False) -> None:
+        """Make the place usable, once, when it is set up; one that is `known` was so before and is not made anew.
 
         Raises:
             TargetError: it cannot be used.
@@ -110,13 +110,17 @@ class Target(ABC):
             copy.unlink(missing_ok=True)
         return stored
 
-    def check(self, scratch: Path) -> None:
+    def check(self, scratch: Path, *, known: bool = False) -> None:
         """Try everything the archive does: write, look, read back, delete.
+
+        Args:
+            scratch: a folder for files on their way.
+            known: whether this is a place that was set up before, so that it has to be there and not another.
 
         Raises:
             TargetError: something is not allowed, or does not work.
         """
-        self.prepare()
+        self.prepare(known=known)
         key = f"{PROBE}-{uuid.uuid4().hex}"
         scratch.mkdir(parents=True, exist_ok=True)
         probe = scratch / f"{uuid.uuid4().hex}.probe"

@@ -15,6 +15,7 @@ from .base import Stored, Target
 MARK = ".strata-archive"
 """A file in the folder that says that it is the one: where a share is not mounted, its empty folder has none."""
 CONF_PATH = "path"
+_FOLDERS = ("archives", "raw")
 
 _PROBLEMS = {
     errno.ENOSPC: Problem.NO_SPACE,
@@ -43,12 +44,14 @@ class LocalTarget(Target):
         return cls(data[CONF_PATH])
 
     @override
-    def prepare(self) -> None:
+    def prepare(self, *, known: bool = False) -> None:
         with _in_target_words("the folder"):
             if not self._folder.is_dir():
                 raise TargetError(Problem.NOT_A_FOLDER, f"{self._folder} is not a folder that exists")
             mark = self._folder / MARK
             if not mark.exists():
+                if known and not any((self._folder / name).is_dir() for name in _FOLDERS):
+                    raise TargetError(Problem.NOT_MOUNTED, f"{self._folder} has nothing of the archive in it")
                 mark.write_text("Strata keeps its archive in this folder.\n", encoding="utf-8")
 
     @override

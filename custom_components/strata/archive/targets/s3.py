@@ -134,7 +134,7 @@ class S3Target(Target):
         return self._made
 
     @override
-    def prepare(self) -> None:
+    def prepare(self, *, known: bool = False) -> None:
         try:
             with _in_target_words(self._bucket):
                 self._client.head_bucket(Bucket=self._bucket.name)
