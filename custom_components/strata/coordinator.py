@@ -185,6 +185,21 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
         else:
             await self.memory.async_save(self.hass, self.subentry_id)
 
+    async def async_forget(self) -> None:
+        """Forget what was read so far, because it has been erased; the next reading is the first again.
+
+        The recorder goes on knowing what it wrote, so the same reading is not stored anew. What a provider keeps of the
+        home goes too, what it keeps of a service (tokens) stays.
+        """
+        self._stop_clock()
+        self.data, self._holds = None, False
+        if self.provider.local:
+            self.provider = type(self.provider)(self.provider.options)
+            self.memory.values.clear()
+            await self.memory.async_save(self.hass, self.subentry_id)
+        await self._last_good.remove()
+        self.async_update_listeners()
+
     @callback
     def _fetch_soon(self, _hass: HomeAssistant | None = None) -> None:
         self.config_entry.async_create_background_task(self.hass, self.async_refresh(), f"{DOMAIN} fetch {self.title}")

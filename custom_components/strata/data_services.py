@@ -11,19 +11,17 @@ from homeassistant.util import dt as dt_util
 import probatio
 
 from .api.history import series_of
-from .archive.erase import ArchiveErasure
 from .asking import asked_span
 from .const import DOMAIN, STORE_FOLDER
 from .core.entity_series import MEASUREMENT
 from .core.model import Micros, Series, to_micros
 from .dependencies import async_require
+from .erasing import OPERATION as SERVICE_ERASE, async_erase
 from .exporting import async_write
 from .exports import FOLDER, FORMATS
-from .mirror.errors import MirrorError
 from .refusal import hub_of, refusal, store_failed
 from .runtime import StrataData
 from .store.base import StoreError
-from .store.erase import Erased
 from .store.history import ORDER
 from .store.operations import Operation
 from .store.tiers import HOURLY
@@ -37,7 +35,6 @@ ATTR_NAME = "name"
 ATTR_DRY_RUN = "dry_run"
 
 SERVICE_EXPORT = "export"
-SERVICE_ERASE = "erase"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 EXPORT_SCHEMA = probatio.Schema(
@@ -122,73 +119,11 @@ def _path(hass: HomeAssistant, asked: dict[str, Any]) -> Path:
 
 async def _async_erase(call: ServiceCall) -> ServiceResponse:
     """Erase entities everywhere, and say what could not be."""
-    entry = hub_of(call.hass)
-    data = entry.runtime_data
-    entities: list[str] = call.data[ATTR_ENTITIES]
-    dry_run: bool = call.data[ATTR_DRY_RUN]
-    began, started = _now(), monotonic()
+    entry, asked = hub_of(call.hass), call.data
     try:
-        await data.worker.flush()
-        series = _series(call.hass, data, entities)
-        # Names on servers are those of the series, so servers come before the store forgets.
-        mirrors = await _from_mirrors(data, series, dry_run=dry_run)
-        archive = await _from_archives(data, series, dry_run=dry_run)
-        erased = await _from_store(call.hass, data, series, dry_run=dry_run)
+        return await async_erase(call.hass, entry, asked[ATTR_ENTITIES], dry_run=asked[ATTR_DRY_RUN])
     except StoreError as error:
         raise store_failed(error) from error
-    rows: dict[str, int] = {}
-    for done in erased:
-        for name, count in done.rows.items():
-            rows[name] = rows.get(name, 0) + count
-    problems = [*archive.problems, *(each["problem"] for each in mirrors if each["problem"])]
-    if not dry_run:
-        freed = sum(done.bytes for done in erased)
-        operation = Operation(SERVICE_ERASE, began, monotonic() - started, sum(rows.values()), freed, tuple(problems))
-        await data.worker.write(lambda store: store.record_operation(operation))
-        # What is told of several entities together is worked out without them.
-        data.views.soon()
-    answer: dict[str, Any] = {
-        "dry_run": dry_run,
-        "entities": entities,
-        "rows": {name: count for name, count in rows.items() if count},
-        "texts": sum(done.texts for done in erased),
-        "archive_files": archive.rewritten,
-        "archives_out_of_reach": archive.away,
-        "mirrors": mirrors,
-        "problems": problems,
-    }
-    return answer
-
-
-async def _from_store(hass: HomeAssistant, data: StrataData, series: list[Series], *, dry_run: bool) -> list[Erased]:
-    """Erase series here; those of entities that are there go on with what comes, the others are forgotten."""
-    there = [one for one in series if hass.states.get(one.labels.get("entity_id", "")) is not None]
-    gone = [one for one in series if one not in there]
-    return await data.worker.write(
-        lambda store: [
-            store.erase(there, dry_run=dry_run),
-            store.erase(gone, forget=True, dry_run=dry_run),
-        ]
-    )
-
-
-async def _from_mirrors(data: StrataData, series: list[Series], *, dry_run: bool) -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = []
-    for mirror in data.mirror_set.running.values():
-        answer: dict[str, Any] = {"mirror": mirror.title, "databases": [], "problem": None}
-        try:
-            if not dry_run:
-                answer["databases"] = await mirror.async_delete_series(series)
-        except MirrorError as error:
-            answer["problem"] = f"{mirror.title}: {error}"
-        told.append(answer)
-    return told
-
-
-async def _from_archives(data: StrataData, series: list[Series], *, dry_run: bool) -> ArchiveErasure:
-    if not data.archives.running:
-        return ArchiveErasure()
-    return await data.archives.async_erase([one.key for one in series], dry_run=dry_run)
 
 
 def _now() -> Micros:

@@ -8,7 +8,7 @@ series keeps its identity for life. Both carry the same `entity_id` label.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Set as AbstractSet
+from collections.abc import Callable, Iterable, Mapping, Set as AbstractSet
 from time import time as now
 
 from homeassistant.const import EVENT_STATE_CHANGED, EntityCategory
@@ -119,6 +119,13 @@ class Ingest:
         # Not in slices: those under way for another reason would be given up.
         for entity_id in changed:
             self._reconsider(entity_id)
+
+    @callback
+    def async_begin_again(self, entities: Iterable[str]) -> None:
+        """Know nothing of what entities were before now: their history has been erased."""
+        for entity_id in entities:
+            if (entity := self._entities.get(entity_id)) is not None:
+                entity.series.forget(_now())
 
     @callback
     def _state_changed(self, event: Event[EventStateChangedData]) -> None:

@@ -33,6 +33,7 @@ from .mirror.feed import MirrorFeed, Progress
 from .mirror.figures import Figures, MirrorNotice, NoticeKind
 from .mirror.influx import Connection, InfluxClient
 from .mirror.parcels import Plan
+from .mirror.render import identity_tags
 from .mirror.selection import ROLL_UPS, Content, Layout
 from .mirror.servers import server_kind
 from .mirror.view_points import as_in_views
@@ -116,6 +117,7 @@ class MirrorCoordinator(DataUpdateCoordinator[Progress]):
         self.configuration = (subentry.title, dict(subentry.data))
         self._worker = worker
         self._task: asyncio.Task[None] | None = None
+        self._stopped = False
         data = subentry.data
         client = InfluxClient(async_get_clientsession(hass, data.get(CONF_VERIFY_SSL, True)), connection_of(data))
         plan = Plan(
@@ -134,21 +136,39 @@ class MirrorCoordinator(DataUpdateCoordinator[Progress]):
     async def async_delete_series(self, series: Iterable[Series], when: TimeRange | None = None) -> list[str]:
         """Delete the points of some series on the server; return the databases in which that was done.
 
+        Nothing is sent meanwhile: what is on its way could arrive after it was deleted.
+
         Raises:
             MirrorUnsupported: this kind of server cannot.
             MirrorError: it could, and did not.
         """
+        await self._halt()
+        try:
+            return await self._delete_series([*series], when)
+        finally:
+            self._go_on()
+
+    async def _delete_series(self, there: list[Series], when: TimeRange | None) -> list[str]:
         data = self.subentry.data
         client = InfluxClient(async_get_clientsession(self.hass, data.get(CONF_VERIFY_SSL, True)), connection_of(data))
         server = server_kind(data[CONF_SERVER])(client, data.get(CONF_VERSION, ""))
         layout = layout_of(data)
         tiers = [RAW, *(content.value for content in sorted(contents_of(data) & ROLL_UPS))]
-        there = [*series]
         done = await server.delete_series([layout.name(tier) for tier in tiers], there, when)
         if Content.VIEWS not in contents_of(data):
             return done
         of_views = await server.delete_series([layout.name(Content.VIEWS)], as_in_views(there), when)
         return [*dict.fromkeys([*done, *of_views])]
+
+    async def async_forget_lines(self, series: Iterable[Series]) -> None:
+        """Forget the lines of series that were set aside, also in the store.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        self.figures.forget_lines({value for one in series for value in identity_tags(one).values()})
+        await self.feed.save()
+        self.async_set_updated_data(self.feed.progress())
 
     @property
     def subentry_id(self) -> str:
@@ -178,17 +198,21 @@ class MirrorCoordinator(DataUpdateCoordinator[Progress]):
         """
         since = 0 if self.subentry.data.get(CONF_HISTORY) == HISTORY_EVERYTHING else None
         await self.feed.open(since=since)
+        self._go_on()
+
+    @callback
+    def _go_on(self) -> None:
+        if self._stopped:
+            return
         self._task = self.config_entry.async_create_background_task(
             self.hass, supervise(f"mirror {self.title}", self.feed.run), f"{DOMAIN} mirror {self.subentry_id}"
         )
 
     async def async_stop(self, *, forget: bool = False) -> None:
         """End, and keep the place; with `forget` the mirror is gone for good."""
+        self._stopped = True
         await self.async_shutdown()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-            self._task = None
+        await self._halt()
         if not forget:
             await self.feed.close()
             return
@@ -197,6 +221,12 @@ class MirrorCoordinator(DataUpdateCoordinator[Progress]):
             await self.feed.forget()
         except StoreError as error:
             LOGGER.warning("The place of the mirror %s could not be removed from the store: %s", self.title, error)
+
+    async def _halt(self) -> None:
+        if self._task is not None:
+            task, self._task = self._task, None
+            task.cancel()
+            await asyncio.wait([task])
 
     @override
     async def _async_update_data(self) -> Progress:

@@ -143,15 +143,19 @@ async def test_an_export_that_fails_leaves_nothing(home: HomeAssistant, entry: M
 async def test_an_entity_is_erased_everywhere(home: HomeAssistant, entry: MockConfigEntry) -> None:
     data = entry.runtime_data
     mirrors = {
-        "good": SimpleNamespace(title="Good", async_delete_series=AsyncMock(return_value=["strata_raw"])),
+        "good": SimpleNamespace(
+            title="Good", async_forget_lines=AsyncMock(), async_delete_series=AsyncMock(return_value=["strata_raw"])
+        ),
         "bad": SimpleNamespace(
-            title="Bad", async_delete_series=AsyncMock(side_effect=MirrorUnsupported("InfluxDB 3 cannot delete"))
+            title="Bad",
+            async_forget_lines=AsyncMock(),
+            async_delete_series=AsyncMock(side_effect=MirrorUnsupported("InfluxDB 3 cannot delete")),
         ),
     }
     gone = ArchiveErasure(rewritten=["a.parquet"], away=["old"], problems=["2026-08-01: cannot be read"])
     with (
         patch.dict(data.mirror_set.running, mirrors),
-        patch("custom_components.strata.data_services._from_archives", return_value=gone),
+        patch("custom_components.strata.erasing._from_archives", return_value=gone),
     ):
         dry = await act(home, "erase", entities="sensor.load")
         assert (dry["dry_run"], dry["rows"]["raw"], dry["rows"]["hourly"]) == (True, 5, 5)

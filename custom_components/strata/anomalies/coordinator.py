@@ -1,6 +1,8 @@
 """Looks for anomalies: every hour at everything that is watched, and at once at what leaves its usual bounds."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, override
@@ -19,7 +21,7 @@ from ..analysis.anomaly.state import State
 from ..analysis.base import Episode
 from ..analysis.watching import STEP, Target, choose
 from ..const import DOMAIN, LOGGER
-from ..core.model import Micros, to_micros
+from ..core.model import Micros, Series, to_micros
 from ..dependencies import DependencyMissing, async_require
 from ..ingest import Ingest
 from ..runtime import StrataConfigEntry
@@ -33,6 +35,8 @@ from .watched import LEARNING, PAUSED, STATISTICAL, Found, How, Watched, async_s
 INTERVAL: Final = timedelta(minutes=5)
 FIRST_LOOK: Final = 60
 """Seconds after Home Assistant's start: it has enough to do before."""
+ANOMALIES_ERASED: SignalType[frozenset[str]] = SignalType(f"{DOMAIN}.anomalies_erased")
+"""Sent with entity ids of which nothing is to be known any more."""
 ANOMALIES_CHANGED: SignalType[()] = SignalType(f"{DOMAIN}.anomalies_changed")
 """Sent when episodes or who is watched may have changed."""
 _TELLER: Final = ""
@@ -62,6 +66,8 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
         self._unsubscribe: list[CALLBACK_TYPE] = []
         self._unsubscribe_states: CALLBACK_TYPE | None = None
         self._outside: set[str] = set()
+        self._looking = asyncio.Lock()
+        """One look at a time, and none while something is erased: it would bring back what it read before."""
 
     # What is known
 
@@ -191,6 +197,16 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
             return
         now = to_micros(dt_util.utcnow())
         try:
+            await self._look_around(now)
+        except StoreError as error:
+            raise UpdateFailed(
+                translation_domain=DOMAIN,
+                translation_key="store_failed",
+                translation_placeholders={"reason": str(error)},
+            ) from error
+
+    async def _look_around(self, now: Micros) -> None:
+        async with self._looking:
             until = await self.worker.read(lambda reader: reader.rolled_until())
             if until is not None and until != self.scanned_until:
                 self._choose()
@@ -202,12 +218,6 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
                 # What is judged is judged for good, so no row of it may still be waiting.
                 await self.worker.flush()
                 await self._look(early, now - now % STEP, now, newest=True)
-        except StoreError as error:
-            raise UpdateFailed(
-                translation_domain=DOMAIN,
-                translation_key="store_failed",
-                translation_placeholders={"reason": str(error)},
-            ) from error
 
     async def _look(self, watched: list[Watched], until: Micros, now: Micros, *, newest: bool = False) -> None:
         """Scan entities one after the other, keep what was found, and tell."""
@@ -274,16 +284,40 @@ class AnomalyCoordinator(DataUpdateCoordinator[None]):
             KeyError: the entity is not watched, or has no such episode.
             StoreError: it could not be kept.
         """
-        watched = self.watched[entity_id]
-        if key is None:
-            if not watched.episodes:
-                raise KeyError(entity_id)
-            key = watched.episodes[-1].key
-        episode = watched.mark_normal(key)
-        await self._save([watched])
+        async with self._looking:
+            watched = self.watched[entity_id]
+            if key is None:
+                if not watched.episodes:
+                    raise KeyError(entity_id)
+                key = watched.episodes[-1].key
+            episode = watched.mark_normal(key)
+            await self._save([watched])
         self._points.put(watched, self.options.method, to_micros(dt_util.utcnow()))
         self.async_update_listeners()
         return episode
+
+    @asynccontextmanager
+    async def async_erasing(self, series: Iterable[Series]) -> AsyncIterator[None]:
+        """Look at nothing while series are erased, and know nothing of their entities from then on."""
+        async with self._looking:
+            try:
+                yield
+            finally:
+                known = [*series]
+                self._forget({one.key.identity for one in known})
+                entities = frozenset(one.labels.get("entity_id", "") for one in known)
+                async_dispatcher_send(self.hass, ANOMALIES_ERASED, entities)
+                self.async_update_listeners()
+
+    @callback
+    def _forget(self, identities: set[str]) -> None:
+        for identity in identities:
+            self._states.pop(identity, None)
+        erased = [each.target for each in self.watched.values() if each.target.identity in identities]
+        for target in erased:
+            self.watched[target.entity_id] = Watched(target, LEARNING)
+            self._outside.discard(target.entity_id)
+            self._points.forget(target.entity_id)
 
     # What happens between two looks
 

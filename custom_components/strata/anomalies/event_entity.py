@@ -5,11 +5,12 @@ from typing import Any, Final, override
 from homeassistant.components.event import EventEntity
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
 from ..analysis.base import Severity
 from ..entity import hub_device_info
 from ..runtime import StrataConfigEntry
-from .coordinator import AnomalyCoordinator
+from .coordinator import ANOMALIES_ERASED, AnomalyCoordinator
 from .entities import shown
 from .telling import Alert, Told
 from .watched import Watched
@@ -60,11 +61,23 @@ class AnomalyEvent(EventEntity):
         """Listen to what goes out."""
         await super().async_added_to_hass()
         self.async_on_remove(self._anomalies.async_listen_told(self._told))
+        self.async_on_remove(async_dispatcher_connect(self.hass, ANOMALIES_ERASED, self._erased))
 
     @callback
     def _told(self, told: Told) -> None:
         data = told_as_data(self.hass, self._anomalies, told)
         self._trigger_event(told.main.episode.severity.value, data)
+        self.async_write_ha_state()
+
+    @callback
+    def _erased(self, entities: frozenset[str]) -> None:
+        """Take the last event back if it tells of an entity that has been erased."""
+        known = self.state_attributes
+        if entities.isdisjoint({known.get("entity_id"), *(each["entity_id"] for each in known.get("related", ()))}):
+            return
+        # Home Assistant keeps it over restarts, and has no word for taking it back.
+        for name in ("triggered", "type", "attributes"):
+            setattr(self, f"_EventEntity__last_event_{name}", None)
         self.async_write_ha_state()
 
 

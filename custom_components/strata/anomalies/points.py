@@ -36,6 +36,11 @@ class AlertPoints:
                     # Nothing goes on any more: a level that held on would be counted for ever.
                     self._worker.put(series, now + 1, flag=Flag.GAP)
 
+    def forget(self, entity_id: str) -> None:
+        """Know nothing of what was written about an entity, because it has been erased."""
+        for severity in Severity:
+            self._written.pop((entity_id, severity), None)
+
     def _series(self, entity_id: str, severity: Severity, method: str, field: str) -> Series:
         tags = {"entity_id": entity_id, "severity": severity.value, "method": method}
         return self._worker.series(SeriesKey.of_tags(MEASUREMENT, tags, field), kind=Kind.MEASUREMENT)

@@ -145,7 +145,9 @@ async def async_scan(
     result, second = await hass.async_add_executor_job(judge)
     watched.status, watched.days, watched.episodes = result.status, result.days, result.episodes
     others = {method: known for method, known in (watched.state or {}).items() if method in METHODS}
-    watched.state, watched.bounds = {**others, **result.state}, bounds(history)
+    # Of what there is nothing to learn from nothing is kept: it may have been erased.
+    known = watched.state is not None or len(history.times) > 0
+    watched.state, watched.bounds = {**others, **result.state} if known else None, bounds(history)
     alerts = list(result.alerts)
     if second is not None:
         alerts = watched.take_over(second, alerts, until)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.model import SeriesKey
+from ..store.catalog import earlier_ids
 from . import aliases, claim, manifest
 from .archiver import Archiver, ArchiveReport
 from .content import Content, Parts
@@ -24,6 +25,8 @@ class ArchiveErasure:
     away: list[str] = field(default_factory=list)
     """Targets that hold such files and are not set up any more: what is there cannot be deleted."""
     problems: list[str] = field(default_factory=list)
+    names: dict[str, set[str]] = field(default_factory=dict)
+    """By identity, the entity ids that the series had when files were made."""
 
 
 class Eraser(Archiver):
@@ -69,6 +72,7 @@ class Eraser(Archiver):
         kept: Parts[V] = {}
         for place, file in enumerate(known):
             found = content.load(self._vault.fetch(file), self._vault.aliases())
+            _note_names(found, keys, done)
             if not place:
                 kept = {name: part for name, part in found.items() if name[0] not in keys}
             if any(key in keys for key, _ in found):
@@ -92,3 +96,9 @@ class Eraser(Archiver):
         if proven.settled is not None:
             left = proven.settled
             self._access.write(lambda store: store.transact(lambda c: manifest.settle(c, file.id, left)))
+
+
+def _note_names[V](parts: Parts[V], keys: frozenset[SeriesKey], done: ArchiveErasure) -> None:
+    for (key, _), (series, _) in parts.items():
+        if key in keys and (name := series.labels.get("entity_id")):
+            done.names.setdefault(key.identity, set()).update((name, *earlier_ids(series.labels)))

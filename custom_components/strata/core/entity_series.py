@@ -163,6 +163,13 @@ class EntitySeries:
         self._fresh = True
         self._floor = floor
 
+    def forget(self, floor: Micros) -> None:
+        """Know nothing of values before `floor`; the state the entity has now is no news."""
+        self._fields.clear()
+        self._by_kind.clear()
+        self._current = None
+        self.begin_again(floor)
+
     def change(
         self, state: str, attributes: Attributes, unrecorded: AbstractSet[str], time: Micros, cause: Cause
     ) -> Outcome:
@@ -190,9 +197,11 @@ class EntitySeries:
 
     def gap(self, time: Micros, cause: Cause | None = None) -> Outcome:
         """Say that the last value no longer holds; once, and not before there was a value."""
-        if self._state is None or self._current is None:
+        if self._state is None:
             return Outcome.UNCHANGED
         self._state = None
+        if self._current is None:
+            return Outcome.UNCHANGED
         self._sink.put(self._current.series, time, flag=Flag.GAP, cause=cause)
         return Outcome.GAP
 

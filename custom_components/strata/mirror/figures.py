@@ -1,7 +1,7 @@
 """What a mirror counts, what it set aside, and what it has to say to its owner."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -71,6 +71,12 @@ class Figures:
         """Set a line aside; the newest are kept readable."""
         self.quarantined += count
         self.poison.append(Poison(time, database, line[:_LINE_SHOWN], reason[:_LINE_SHOWN]))
+
+    def forget_lines(self, names: Collection[str]) -> None:
+        """Forget the lines set aside that speak of something that is being erased."""
+        kept = [each for each in self.poison if not any(name in each.line for name in names)]
+        self.poison.clear()
+        self.poison.extend(kept)
 
     def counts(self) -> dict[str, int]:
         """Return every count by name."""

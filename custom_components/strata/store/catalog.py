@@ -16,6 +16,23 @@ _REMEMBERED_CAUSES = 20_000
 _REMEMBERED_ATTRIBUTES = 5_000
 
 
+ENTITY_ID, EARLIER_IDS = "entity_id", "earlier_entity_ids"
+"""Labels: what an entity is called, and what it was called before, parted by commas."""
+
+
+def earlier_ids(labels: Mapping[str, str]) -> list[str]:
+    """Return the ids that an entity had before, as far as the store was there to see."""
+    return [name for name in labels.get(EARLIER_IDS, "").split(",") if name]
+
+
+def relabelled(before: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, str]:
+    """Return new labels of a series, with the ids its entity had before: servers may know it by those."""
+    now, then = labels.get(ENTITY_ID), before.get(ENTITY_ID)
+    names = [*earlier_ids(before), *([then] if now and then else [])]
+    kept = ",".join(dict.fromkeys(name for name in names if name != now))
+    return {**labels, EARLIER_IDS: kept} if kept else dict(labels)
+
+
 def load_series(connection: sqlite3.Connection) -> list[Series]:
     """Return every series in the file."""
     return [

@@ -5,6 +5,7 @@ of attributes, number of cause (0 for none), in the order of series and time.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 import json
 import sqlite3
 from typing import Any
@@ -110,15 +111,28 @@ def prune(connection: sqlite3.Connection, before: Micros) -> int:
     return int(columns.shape[1] - kept.shape[1])
 
 
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """What is to go: all beside the rows of `series`, and certain attributes beside those of `tellers`."""
+
+    series: frozenset[int]
+    tellers: frozenset[int] = frozenset()
+    attributes: frozenset[int] = frozenset()
+
+    def among(self, columns: Columns) -> NDArray[np.bool_]:
+        """Return which details of a chunk go."""
+        telling = np.isin(columns[0], [*self.tellers]) & np.isin(columns[2], [*self.attributes])
+        return np.isin(columns[0], [*self.series]) | telling
+
+
 def erase(
-    connection: sqlite3.Connection, series: frozenset[int], keys: tuple[int, int], *, dry_run: bool = False
+    connection: sqlite3.Connection, doomed: Doomed, keys: tuple[int, int], *, dry_run: bool = False
 ) -> tuple[int, set[int], set[int]]:
     """Delete what is kept beside the rows of some series in the chunks after one key and up to another.
 
     Returns how many there were, and the numbers of attributes and causes that the others in these chunks refer to.
     Call it in a transaction.
     """
-    wanted = list(series)
     count = 0
     attributes: set[int] = set()
     causes: set[int] = set()
@@ -126,7 +140,7 @@ def erase(
         "SELECT key, blob FROM detail_chunk WHERE key > ? AND key <= ?", keys
     ).fetchall():
         columns = _decoded(blob)
-        gone = np.isin(columns[0], wanted)
+        gone = doomed.among(columns)
         attributes.update(columns[2, ~gone].tolist())
         causes.update(columns[3, ~gone].tolist())
         count += int(gone.sum())

@@ -8,6 +8,7 @@ whatever is left, also what nothing refers to any more since the first attempt.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+import json
 import sqlite3
 
 import numpy as np
@@ -55,11 +56,15 @@ class Erased:
 
 @dataclass(frozen=True, slots=True)
 class Doomed:
-    """What is to be erased: series by number, names under which findings are kept, and forecasts."""
+    """What is to be erased: series by number, names under which findings are kept, and forecasts.
+
+    Series of `tellers` stay, without attributes that speak of one of the names.
+    """
 
     series: Sequence[int]
     names: Collection[str] = ()
     forecasts: Collection[Key] = ()
+    tellers: Collection[int] = ()
 
 
 class Erasure:
@@ -173,10 +178,10 @@ class Erasure:
             unused["attributes"].discard(number)
             unused["cause"].discard(cause)
         self.done.add("detail", 0)
-        series = frozenset(self._doomed.series)
+        doomed = details.Doomed(frozenset(self._doomed.series), frozenset(self._doomed.tellers), self._speaking())
         for low, high in self._ranges("detail_chunk"):
             with transaction(self.connection):
-                count, *used = details.erase(self.connection, series, (low, high), dry_run=self._dry_run)
+                count, *used = details.erase(self.connection, doomed, (low, high), dry_run=self._dry_run)
             self.done.add("detail", count)
             for left, numbers in zip(unused.values(), used, strict=True):
                 left.difference_update(numbers)
@@ -184,6 +189,16 @@ class Erasure:
         if not self._dry_run:
             for table, left in unused.items():
                 yield from self._forget(table, left)
+
+    def _speaking(self) -> frozenset[int]:
+        """Return the numbers of attributes that speak of one of the names."""
+        return frozenset(
+            number
+            for name in self._doomed.names
+            for (number,) in self.connection.execute(
+                "SELECT id FROM attributes WHERE instr(json, ?)", (json.dumps(name, ensure_ascii=False),)
+            )
+        )
 
     def _texts(self) -> Iterator[bool]:
         """Erase the texts that nothing speaks of any more.

@@ -198,7 +198,8 @@ class SqliteStore(StoreMaintenance):
             self._catalog[key] = self._unsaved[key] = series
             return series
         known = (series.kind, series.unit, series.labels, series.fine, series.monotonic)
-        given = (kind, unit, dict(labels) if labels is not None else series.labels, fine, monotonic)
+        named = series.labels if labels is None else catalog.relabelled(series.labels, labels)
+        given = (kind, unit, named, fine, monotonic)
         if known != given:
             series.kind, series.unit, series.labels, series.fine, series.monotonic = given
             self._unsaved[key] = series
@@ -218,13 +219,22 @@ class SqliteStore(StoreMaintenance):
             self.write(())
 
     def begin_erase(
-        self, series: Sequence[Series], *, forecasts: Collection[ForecastKey] = (), dry_run: bool = False
+        self,
+        series: Sequence[Series],
+        *,
+        forecasts: Collection[ForecastKey] = (),
+        tellers: Sequence[Series] = (),
+        dry_run: bool = False,
     ) -> ErasureRun:
-        """Return the erasing of series from every layer, which is then worked off a piece at a time; see `erase`."""
+        """Return the erasing of series from every layer, which is then worked off a piece at a time; see `erase`.
+
+        Series of `tellers` stay, without attributes that speak of entities whose series go.
+        """
         doomed = Doomed(
             [one.id for one in series if one.id is not None],
             {name for one in series for name in (one.key.identity, one.labels.get("entity_id", "")) if name},
             forecasts,
+            [one.id for one in tellers if one.id is not None],
         )
         self.compact()
         return ErasureRun(self, doomed, self._by_id, dry_run=dry_run)

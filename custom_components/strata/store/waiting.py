@@ -84,6 +84,10 @@ class Newest:
         else:
             found[:] = (time, value, text, flag)
 
+    def forget(self, series: Series) -> None:
+        """Know nothing of a series."""
+        self._of.pop(series, None)
+
     def set_gap(self, series: Series, time: Micros) -> None:
         """Keep that the value known no longer holds."""
         known = self.get(series)

@@ -198,6 +198,11 @@ class StoreWorker:
         """Return the newest value known of a series, from previous runs too."""
         return self._newest.get(series)
 
+    def forget_newest(self, series: Iterable[Series]) -> None:
+        """Know no newest value of series that are being erased."""
+        for one in series:
+            self._newest.forget(one)
+
     def put(
         self,
         series: Series,

@@ -116,7 +116,7 @@ def test_a_series_keeps_its_history_when_its_labels_change(store, tmp_path):
         found = reopened.find(kettle.key)
         assert found is not None
         assert found.id == number
-        assert found.labels == {"entity_id": "sensor.teapot"}
+        assert found.labels == {"entity_id": "sensor.teapot", "earlier_entity_ids": "sensor.kettle"}
         assert reopened.find(SeriesKey.of_entity("home_assistant_events", "toaster")) is None
 
 
