@@ -9,8 +9,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from custom_components.strata.archive.access import DirectAccess
-from custom_components.strata.archive.archiver import Archiver, ArchiveReport, Wishes
+from custom_components.strata.archive.archiver import Archiver
 from custom_components.strata.archive.content import Days
+from custom_components.strata.archive.report import ArchiveReport, Wishes
 from custom_components.strata.archive.restore import Restorer
 from custom_components.strata.archive.targets.base import Target
 from custom_components.strata.archive.targets.local import LocalTarget

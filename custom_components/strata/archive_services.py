@@ -11,8 +11,8 @@ from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.util import dt as dt_util
 import probatio
 
-from .archive.archiver import ArchiveReport
 from .archive.hours import Hours
+from .archive.report import ArchiveReport
 from .archive.restore import Restorer, put_back, put_hours
 from .archive.tables import SeriesBuckets, SeriesRows
 from .archive_set import OPERATION_RESTORE, ArchiveSet

@@ -18,8 +18,9 @@ from homeassistant.util import dt as dt_util
 from .archive import aliases, claim
 from .archive.access import WorkerAccess
 from .archive.adopt import Adopter, AdoptReport
-from .archive.archiver import Archiver, ArchiveReport, Wishes
+from .archive.archiver import Archiver
 from .archive.erase import ArchiveErasure, Eraser
+from .archive.report import ArchiveReport, Wishes
 from .archive.restore import Restorer
 from .archive.vault import Vault
 from .archive_coordinator import ArchiveCoordinator
@@ -49,8 +50,12 @@ OPERATION, OPERATION_RAW, OPERATION_RESTORE = "archive", "archive_raw", "restore
 OPERATION_ADOPT = "adopt_archive"
 OPERATION_RANGE = "archive_range"
 """What runs are called in the journal; only the first is the weekly one, and makes it done."""
+_REASONS = 3
+"""Problems that an event names."""
 _RETRY_SECONDS = 3600.0
 """How long after a run that failed the schedule waits before the next."""
+_RETRY_DAMAGED_SECONDS = 7 * 86_400.0
+"""The same where files are damaged and all else went well: a look at every file is for once a week."""
 _STOP_SECONDS = 30.0
 
 
@@ -315,7 +320,8 @@ class ArchiveSet:
     async def _tell(self, operation: str, began: Micros, report: ArchiveReport) -> None:
         self.problems = report.problems
         if operation == OPERATION:
-            self._retry_at = monotonic() + _RETRY_SECONDS if report.problems else 0.0
+            wait = _RETRY_DAMAGED_SECONDS if report.is_only_damage else _RETRY_SECONDS
+            self._retry_at = monotonic() + wait if report.problems else 0.0
         await self.async_record(
             Operation(
                 operation,
@@ -331,6 +337,11 @@ class ArchiveSet:
                 "Archived %s: %d rows in %d bytes; %d rows were let go here",
                 ", ".join(report.files), report.rows, report.bytes, report.rows_deleted,
             )  # fmt: skip
+        watch = self._entry.runtime_data.retention_watch
+        if report.files or report.rows_deleted or report.problems:
+            watch.keep(operation, report.rows, report.bytes_freed, report.seconds, len(report.problems))
+        if report.problems:
+            watch.fire(operation, "; ".join(report.problems[:_REASONS]))
         async_report_problems(self._hass, [] if report.failing else report.problems)
         for archive in self.running.values():
             archive.async_note(report.failing.get(archive.subentry_id))

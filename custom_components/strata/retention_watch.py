@@ -76,8 +76,13 @@ class RetentionWatch:
         """Take back what was said of a step; what others failed at still holds."""
         ir.async_delete_issue(self._hass, DOMAIN, ISSUES_FAILED[step])
 
-    def _tell(self, issue: str, step: str, reason: str) -> None:
+    @callback
+    def fire(self, step: str, reason: str) -> None:
+        """Tell automations that a step failed."""
         self._hass.bus.async_fire(EVENT_RETENTION_FAILED, {"step": step, "reason": reason})
+
+    def _tell(self, issue: str, step: str, reason: str) -> None:
+        self.fire(step, reason)
         ir.async_create_issue(
             self._hass,
             DOMAIN,
@@ -93,13 +98,18 @@ class RetentionWatch:
         """Keep the figures of a step as points."""
         if not report.source_rows and not report.problems:
             return
+        self.keep(OPERATIONS[report.tier], report.source_rows, report.bytes_freed, report.seconds, len(report.problems))
+
+    @callback
+    def keep(self, operation: str, rows: int, bytes_freed: int, seconds: float, errors: int) -> None:
+        """Keep the figures of an operation, called as in the journal, as points."""
         now = to_micros(dt_util.utcnow())
-        tags = {"operation_type": OPERATIONS[report.tier]}
+        tags = {"operation_type": operation}
         figures = {
-            "records_processed": (float(report.source_rows), None),
-            "storage_freed_mb": (report.bytes_freed / MEGABYTE, "MB"),
-            "duration_seconds": (report.seconds, "s"),
-            "errors": (float(len(report.problems)), None),
+            "records_processed": (float(rows), None),
+            "storage_freed_mb": (bytes_freed / MEGABYTE, "MB"),
+            "duration_seconds": (seconds, "s"),
+            "errors": (float(errors), None),
         }
         for name, (value, unit) in figures.items():
             series = self._worker.series(SeriesKey.of_tags(MEASUREMENT, tags, name), kind=Kind.MEASUREMENT, unit=unit)

@@ -20,7 +20,7 @@ from homeassistant.util.yaml import load_yaml_dict
 import pandas as pd  # noqa: F401 - pyarrow imports it, which never ends while a test holds the clock still
 import pyarrow.parquet as pq
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from custom_components import strata
 from custom_components.strata.archive.targets.local import LocalTarget
@@ -344,7 +344,17 @@ async def test_the_ladder_archives_when_due_and_waits_after_a_failure(
     (usb / ".strata-archive").unlink()
     entry = await start_hub(local(usb), **KEEP)
     retention = entry.runtime_data.retention
+    events = async_capture_events(home, "strata_retention_failed")
     await retention.archive()
+    [event] = events
+    assert event.data["step"] == "archive"
+    assert "not the folder" in event.data["reason"]
+    figures = [
+        series.key.field
+        for series in entry.runtime_data.worker.all_series()
+        if series.key.measurement == "retention_metrics" and "archive" in series.key.identity
+    ]
+    assert sorted(figures) == ["duration_seconds", "errors", "records_processed", "storage_freed_mb"]
     assert home.states.get("binary_sensor.usb_failing").state == "on"
     assert "not the folder" in home.states.get("binary_sensor.usb_failing").attributes["failure"]
     issues = ir.async_get(home)
@@ -361,14 +371,22 @@ async def test_the_ladder_archives_when_due_and_waits_after_a_failure(
 
 
 @pytest.mark.usefixtures("no_schedule")
-async def test_a_damaged_file_is_shown(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
-    await start_hub(local(usb), **KEEP)
+async def test_a_damaged_file_is_shown(
+    home: HomeAssistant, start_hub: StartHub, usb: Path, freezer: FrozenDateTimeFactory
+) -> None:
+    entry = await start_hub(local(usb), **KEEP)
     await call(home, "archive")
     (usb / FIRST).write_bytes(b"rust")
     answer = await call(home, "restore", start="2026-08-01", end="2026-09-15")
     assert [FIRST in problem for problem in answer["problems"]] == [True]
     assert {row["entity_id"] for row in answer["rows"]} == {"sensor.energy", "sensor.power", "sensor.mode"}
     assert (await call(home, "archive"))["problems"] != []
+    # What is damaged stays so; the next look is the next week's.
+    may_archive = entry.runtime_data.retention.hooks.may_archive
+    freezer.tick(6.9 * 86_400)
+    assert not may_archive()
+    freezer.tick(0.2 * 86_400)
+    assert may_archive()
     assert ir.async_get(home).async_get_issue(DOMAIN, PROBLEMS) is not None
     state = home.states.get("binary_sensor.usb_failing")
     assert (state.state, state.attributes["damaged"]) == ("on", [FIRST])

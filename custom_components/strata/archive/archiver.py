@@ -4,8 +4,7 @@ Each arrow is done before the next begins, and what was done is in the manifest,
 is taken up by the next run: nothing is lost, nothing counted twice. All of it blocks: run it on a thread of its own.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import timedelta
 import logging
 import sqlite3
@@ -15,12 +14,13 @@ from ..core.model import MICROS_PER_SECOND, Micros, TimeRange
 from ..store import buckets
 from ..store.job import watermark
 from ..store.sqlite import SqliteStore
-from ..store.tiers import DAILY, RAW, Keeps
+from ..store.tiers import DAILY, RAW
 from . import claim, manifest
 from .content import Content, Days, Events, Parts
 from .errors import ArchiveError, FileDamaged, TargetError
 from .manifest import ArchiveFile
 from .parquet import Written, sha256_of
+from .report import ArchiveReport, Wishes
 from .vault import Vault
 
 _LOGGER = logging.getLogger(__name__)
@@ -28,45 +28,6 @@ _LOGGER = logging.getLogger(__name__)
 
 class Stopped(ArchiveError):
     """The run was asked to end; the next one goes on."""
-
-
-@dataclass(slots=True)
-class ArchiveReport:
-    """One run: what was written, proven, deleted, and what went wrong."""
-
-    periods: list[str] = field(default_factory=list)
-    """Of which a file was written; of a dry run, of which one would be."""
-    files: list[str] = field(default_factory=list)
-    """Keys of new files."""
-    rows: int = 0
-    """Rows in new files."""
-    bytes: int = 0
-    """Bytes of new files."""
-    verified: int = 0
-    """Copies that were proven."""
-    rows_deleted: int = 0
-    bytes_freed: int = 0
-    seconds: float = 0.0
-    dry_run: bool = False
-    problems: list[str] = field(default_factory=list)
-    failing: dict[str, TargetError] = field(default_factory=dict)
-    """By target: what it did last instead of what it should."""
-
-    def fail(self, errors: Mapping[str, TargetError]) -> None:
-        """Take note of what targets do not do."""
-        self.failing |= errors
-        self.problems += [str(error) for error in errors.values()]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What the user wants of archives."""
-
-    compression: str = "gzip"
-    keep_years: float | None = None
-    """How long archives are kept; None for ever, until the user says otherwise."""
-    keeps: Keeps = field(default_factory=dict)
-    """How long series are kept that are kept otherwise than the ladder says."""
 
 
 class Archiver:
@@ -180,7 +141,7 @@ class Archiver:
                     if isinstance(error, Stopped):
                         raise
                     _LOGGER.warning("%s was not archived, and stays: %s", period, error)
-                    report.problems.append(f"{period}: {error}")
+                    report.note(period, error)
                 finally:
                     self._vault.clear()
         except Stopped:
@@ -200,10 +161,22 @@ class Archiver:
             if newest is None or newest.digest != digest:
                 report.periods.append(period)
             return
+        self._some_target(report)
         file = self._file(content, period, when, digest, newest, report)
         self._spread(file, report)
         if delete:
             self._let_go(content, file, when, report)
+
+    def _some_target(self, report: ArchiveReport) -> None:
+        """Make sure that a file could go somewhere before it is made.
+
+        Raises:
+            TargetError: no target can be written to.
+        """
+        refused = {name: self._vault.refused[name] for name in self._names if name in self._vault.refused}
+        if refused and len(refused) == len(self._names):
+            report.failing |= refused
+            raise next(iter(refused.values()))
 
     def _is_settled[V](
         self, content: Content[V], newest: ArchiveFile | None, digest: str, when: TimeRange, *, delete: bool
@@ -320,9 +293,9 @@ class Archiver:
 
     def _taken(self, key: str) -> bool:
         """Tell whether a target that can be asked holds something under a key that this manifest knows nothing of."""
-        for target in self._vault.targets.values():
+        for name in self._vault.targets:
             try:
-                if target.stat(key) is not None:
+                if self._vault.ask(name, lambda target: target.stat(key)) is not None:
                     return True
             except TargetError:
                 continue  # Asked again before anything is sent there.
@@ -413,9 +386,7 @@ class Archiver:
                 except Stopped:
                     return
                 except ArchiveError as error:
-                    # What this run has failed to write a moment ago fails the same way again.
-                    if (problem := f"{file.period}: {error}") not in report.problems:
-                        report.problems.append(problem)
+                    report.note(file.period, error)
         self._vault.clear()
 
     def _expire(self, report: ArchiveReport) -> None:

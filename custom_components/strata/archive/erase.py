@@ -7,11 +7,12 @@ from typing import Any
 from ..core.model import SeriesKey
 from ..store.catalog import earlier_ids
 from . import aliases, claim, manifest
-from .archiver import Archiver, ArchiveReport
+from .archiver import Archiver
 from .content import Content, Parts
 from .errors import ArchiveError
 from .manifest import ArchiveFile
 from .parquet import DAILY
+from .report import ArchiveReport
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """Files at targets: sent and proven, fetched from whichever has them whole, removed everywhere."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 import shutil
 import sqlite3
@@ -18,6 +19,13 @@ from .targets.base import Target
 
 _READ_AGAIN = 4
 """Copies of a target that each run reads to their end: a few megabytes, or some cents where reading costs."""
+
+_OUT_OF_REACH = frozenset({Problem.CANNOT_CONNECT, Problem.UNAUTHORIZED, Problem.NOT_MOUNTED})
+"""What a target says that would say the same of every file."""
+
+
+def _verify(target: Target, file: ArchiveFile, scratch: Path) -> None:
+    target.verify(file.key, file.bytes, file.sha256, scratch)
 
 
 class Vault:
@@ -59,15 +67,14 @@ class Vault:
             ArchiveError: it is not proven.
         """
         self._may_write(name)
-        target = self.targets[name]
         known = {copy.target: copy.state for copy in self._copies(file)}
         if known.get(name, ANNOUNCED) == ANNOUNCED:
-            there = target.stat(file.key)
+            there = self.ask(name, lambda target: target.stat(file.key))
             if there is not None and there.sha256 != file.sha256:
                 raise TargetError(Problem.REFUSED, f"{file.key} is there already and is none of ours")
         self._note(lambda connection: manifest.mark(connection, file.id, name, PENDING, None))
-        target.put(file.key, path, file.sha256)
-        target.verify(file.key, file.bytes, file.sha256, self.scratch)
+        self.ask(name, lambda target: target.put(file.key, path, file.sha256))
+        self.ask(name, lambda target: target.verify(file.key, file.bytes, file.sha256, self.scratch))
         now = self._now()
         self._note(lambda connection: manifest.mark(connection, file.id, name, VERIFIED, now))
         self.access.write(lambda store: points.put(store, file, name, now))
@@ -87,7 +94,7 @@ class Vault:
             if copy.target not in self.targets or copy.state in {ANNOUNCED, PENDING}:
                 continue
             try:
-                self.targets[copy.target].get(file.key, path)
+                self.ask(copy.target, lambda target: target.get(file.key, path))
             except TargetError as error:
                 said.append(str(error))
                 lost = error.problem is Problem.NOT_FOUND
@@ -115,7 +122,7 @@ class Vault:
                 target = self.targets[copy.target]
                 if not target.stat_reads and self.listed.get(copy.target, {}).get(file.key) == file.bytes:
                     continue
-                there = target.stat(file.key)
+                there = self.ask(copy.target, lambda target: target.stat(file.key))
                 if there is None or there.bytes != file.bytes or there.sha256 not in {None, file.sha256}:
                     self._note_damage(file, copy.target)
 
@@ -131,7 +138,7 @@ class Vault:
         self.scratch.mkdir(parents=True, exist_ok=True)
         for file in self.access.read(lambda reader: manifest.proven_longest_ago(reader.connection, name, _READ_AGAIN)):
             try:
-                target.verify(file.key, file.bytes, file.sha256, self.scratch)
+                self.ask(name, partial(_verify, file=file, scratch=self.scratch))
             except TargetError as error:
                 if error.problem not in {Problem.NOT_FOUND, Problem.DAMAGED}:
                     raise
@@ -151,7 +158,7 @@ class Vault:
         away = []
         for copy in copies:
             if copy.target in self.targets:
-                self.targets[copy.target].delete(file.key)
+                self.ask(copy.target, lambda target: target.delete(file.key))
             else:
                 away.append(copy.target)
         self._note(lambda connection: manifest.withdraw(connection, file.id))
@@ -160,6 +167,22 @@ class Vault:
     def _may_write(self, name: str) -> None:
         if name in self.refused:
             raise self.refused[name]
+
+    def ask[T](self, name: str, work: Callable[[Target], T]) -> T:
+        """Ask a target for something; one that turns out to be out of reach is not asked again.
+
+        Raises:
+            TargetError: it cannot do it, or could not be reached before.
+        """
+        before = self.refused.get(name)
+        if before is not None and before.problem in _OUT_OF_REACH:
+            raise before
+        try:
+            return work(self.targets[name])
+        except TargetError as error:
+            if error.problem in _OUT_OF_REACH:
+                self.refused[name] = error
+            raise
 
     def clear(self) -> None:
         """Empty the scratch folder."""

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from custom_components.strata.archive import manifest
-from custom_components.strata.archive.archiver import Wishes
 from custom_components.strata.archive.errors import Problem, TargetError
 from custom_components.strata.archive.parquet import sha256_of
+from custom_components.strata.archive.report import Wishes
 from custom_components.strata.archive.restore import Restorer, put_back
 from custom_components.strata.archive.targets.local import LocalTarget
 from custom_components.strata.core.model import Row, TimeRange, from_micros
@@ -445,7 +445,7 @@ def test_single_values_go_in_the_order_they_came(world: World, monkeypatch: pyte
 
     def put(self, key, path, sha256) -> None:
         if key.rpartition("/")[2] in failing:
-            raise TargetError(Problem.CANNOT_CONNECT, "the line is down")
+            raise TargetError(Problem.REFUSED, "not this one")
         plain(self, key, path, sha256)
 
     monkeypatch.setattr(LocalTarget, "put", put)
@@ -462,6 +462,14 @@ def test_single_values_go_in_the_order_they_came(world: World, monkeypatch: pyte
     assert world.archiver().archive_raw().problems == []
     world.ladder()
     assert world.archive().problems == []
+
+
+def _unheard_of(world: World) -> Rollup:
+    with world.store.reader() as reader:
+        power = world.series["power"]
+        rolled = reader.tier(DAILY, power.id, power.kind, EVER)
+    one = rolled.select(rolled.starts == rolled.starts[0])
+    return type(one)(one.kind, one.starts - 40 * DAY, one.ends - 40 * DAY, one.columns, one.states)
 
 
 def _early_days(world: World) -> list[Rollup]:
@@ -499,6 +507,24 @@ def test_a_whole_copy_that_cannot_be_asked_is_not_superseded_without_what_is_in_
     after = world.everything()
     assert {key: after[key] for key in before} == before
     assert len(after) == len(before) + 1
+
+
+def test_a_target_out_of_reach_is_asked_once_in_a_run(world: World, tmp_path: Path, monkeypatch) -> None:
+    world.archive()
+    asked = []
+
+    def fail(self, *said) -> None:
+        asked.append(said)
+        raise TargetError(Problem.CANNOT_CONNECT, "no route")
+
+    for name in ("stat", "listing", "get", "put"):
+        monkeypatch.setattr(LocalTarget, name, fail)
+    world.store.put_buckets(DAILY, [(world.series["power"], _unheard_of(world))])
+    report = world.archive()
+    assert len(asked) == 1
+    assert report.failing["usb"].problem is Problem.CANNOT_CONNECT
+    assert "2026-08-01: no route" in report.problems
+    assert not report.is_only_damage
 
 
 def test_a_copy_is_not_taken_for_lost_because_it_cannot_be_written_here(world: World, tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+"""What an archive run is asked for, and what it says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..store.tiers import Keeps
+from .errors import ArchiveError, FileDamaged, TargetError
+
+
+@dataclass(slots=True)
+class ArchiveReport:
+    """One run: what was written, proven, deleted, and what went wrong."""
+
+    periods: list[str] = field(default_factory=list)
+    """Of which a file was written; of a dry run, of which one would be."""
+    files: list[str] = field(default_factory=list)
+    """Keys of new files."""
+    rows: int = 0
+    """Rows in new files."""
+    bytes: int = 0
+    """Bytes of new files."""
+    verified: int = 0
+    """Copies that were proven."""
+    rows_deleted: int = 0
+    bytes_freed: int = 0
+    seconds: float = 0.0
+    dry_run: bool = False
+    problems: list[str] = field(default_factory=list)
+    failing: dict[str, TargetError] = field(default_factory=dict)
+    """By target: what it did last instead of what it should."""
+
+    damaged: int = 0
+    """Problems that are damage, which no repetition mends."""
+
+    def note(self, period: str, error: ArchiveError) -> None:
+        """Take note of what could not be done for a period."""
+        problem = f"{period}: {error}"
+        # What could not be written a moment ago cannot be completed either.
+        if problem not in self.problems:
+            self.problems.append(problem)
+            self.damaged += isinstance(error, FileDamaged)
+
+    @property
+    def is_only_damage(self) -> bool:
+        """Whether nothing else went wrong, so that another run soon would find the same."""
+        return 0 < self.damaged == len(self.problems)
+
+    def fail(self, errors: Mapping[str, TargetError]) -> None:
+        """Take note of what targets do not do."""
+        self.failing |= errors
+        self.problems += [str(error) for error in errors.values()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the user wants of archives."""
+
+    compression: str = "gzip"
+    keep_years: float | None = None
+    """How long archives are kept; None for ever, until the user says otherwise."""
+    keeps: Keeps = field(default_factory=dict)
+    """How long series are kept that are kept otherwise than the ladder says."""
