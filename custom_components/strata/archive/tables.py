@@ -12,6 +12,7 @@ from ..core.model import MICROS_PER_SECOND, Kind, Series, SeriesKey
 from ..core.rollup import COLUMNS, NO_STATE, NO_STATES, Column, Rollup, StateTime
 from ..store.answers import energy_kwh
 from ..store.pace import paced
+from . import arrow
 from .columns import BUCKET_COLUMNS, IN_MICROSECONDS, LABELS, RAW_COLUMNS, SERIES_COLUMNS, STORED_AS, ColumnType
 
 if TYPE_CHECKING:
@@ -89,8 +90,9 @@ def _table(
     arrays = []
     for name, column in paced(types.items()):
         if name in SERIES_COLUMNS:
-            known = pa.array([_of_series(name, series, kind) for series, kind in described], arrow_type(column))
-            arrays.append(known.take(pa.array(place)))
+            said: list[Any] = [_of_series(name, series, kind) for series, kind in described]
+            known = arrow.flags(said) if column.type == "bool" else arrow.texts(said)
+            arrays.append(known.take(arrow.numbers(place, pa.int32())))
         else:
             arrays.append(_array(columns[name], column))
     return pa.Table.from_arrays(arrays, schema=schema_of(types))
@@ -102,16 +104,14 @@ def _array(parts: Sequence[Any], column: ColumnType) -> pa.Array:
 
     kind = arrow_type(column)
     if column.type == "string":
-        return pa.array([text for part in parts for text in ([None] * part if isinstance(part, int) else part)], kind)
+        return arrow.texts([text for part in parts for text in ([None] * part if isinstance(part, int) else part)])
     empty, dtype = (np.nan, np.float64) if column.type == "double" else (_NOTHING, np.int64)
     filled = [np.full(part, empty) if isinstance(part, int) else np.asarray(part, dtype) for part in parts]
     values = np.concatenate([np.empty(0, dtype), *filled]).astype(dtype)
     missing = np.isnan(values) if column.type == "double" else values == _NOTHING
-    return (
-        pa.array(np.where(missing, 0, values).astype(dtype), mask=missing)
-        .cast(pa.int32() if column.type == "date32" else kind)
-        .cast(kind)
-    )
+    plain = pa.float64() if column.type == "double" else pa.int64()
+    filled_in = np.where(missing, 0, values).astype(dtype)
+    return arrow.numbers(filled_in, plain, missing).cast(pa.int32() if column.type == "date32" else kind).cast(kind)
 
 
 def _of_series(name: str, series: Series, kind: Kind) -> str | bool | None:
@@ -193,7 +193,7 @@ def split(table: pa.Table) -> Iterator[tuple[Series, Kind, pa.Table]]:
         return
     changes = np.zeros(len(table) - 1, bool)
     for name in _IDENTITY:
-        codes = table[name].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+        codes = arrow.values_of(table[name].combine_chunks().dictionary_encode().indices, np.int32)
         changes |= np.diff(codes) != 0
     borders = [0, *(np.flatnonzero(changes) + 1).tolist(), len(table)]
     for begin, end in pairwise(borders):
@@ -211,7 +211,9 @@ def _series_at(table: pa.Table) -> tuple[Series, Kind]:
 def rollup_of(kind: Kind, table: pa.Table) -> Rollup:
     """Return the buckets that the rows of one series say."""
     starts = _ints(table, "start")
-    is_state = table["state"].is_valid().to_numpy() if kind is Kind.TEXT else np.zeros(len(starts), bool)
+    is_state = np.zeros(len(starts), np.bool_)
+    if kind is Kind.TEXT:
+        is_state = ~arrow.missing_of(table["state"].combine_chunks())
     mains = ~is_state
     columns: dict[str, Column] = {OFFSET: _ints(table, "offset_seconds")[mains]}
     names: dict[str, int] = {}
@@ -239,12 +241,13 @@ def raw_of(table: pa.Table) -> RawColumns:
 
 
 def _ints(table: pa.Table, name: str) -> NDArray[np.int64]:
-    values = table[name].cast("int64").fill_null(0).to_numpy()
-    return np.asarray(values, np.int64)
+    array = table[name].cast("int64").combine_chunks()
+    return np.where(arrow.missing_of(array), 0, arrow.values_of(array, np.int64))
 
 
 def _floats(table: pa.Table, name: str) -> NDArray[np.float64]:
-    return np.asarray(table[name].fill_null(np.nan).to_numpy(), np.float64)
+    array = table[name].combine_chunks()
+    return np.where(arrow.missing_of(array), np.nan, arrow.values_of(array, np.float64))
 
 
 def _codes(words: Sequence[str | None], names: dict[str, int]) -> NDArray[np.int64]:
