@@ -38,6 +38,7 @@ from .const import (
 )
 from .core.model import Micros, SeriesKey, TimeRange, to_micros
 from .dependencies import DependencyMissing, async_require
+from .retention import Progress
 from .runtime import StrataConfigEntry
 from .store.base import StoreError
 from .store.operations import Operation
@@ -214,11 +215,26 @@ class ArchiveSet:
                 report = ArchiveReport(problems=[str(error)], dry_run=dry_run)
             else:
                 report = await self._off_loop(
-                    lambda vault: work(Archiver(vault, _now, wishes=wishes, go_on=lambda: not self._stopped))
+                    lambda vault: work(
+                        Archiver(
+                            vault, _now, wishes=wishes, go_on=lambda: not self._stopped, progress=self._on_progress
+                        )
+                    )
                 )
         if not dry_run and not self._stopped:
             await self._tell(operation, began, report)
         return report
+
+    def _on_progress(self, done: int, total: int) -> None:
+        """Hear from the thread how far a run is."""
+        self._hass.loop.call_soon_threadsafe(self._show, done, total)
+
+    @callback
+    def _show(self, done: int, total: int) -> None:
+        retention = self._entry.runtime_data.retention
+        if retention.progress is not None and retention.progress.step == OPERATION:
+            retention.progress = Progress(OPERATION, done, total)
+            retention.hooks.changed()
 
     async def _wishes(self) -> Wishes:
         said = archives_of(self._entry.options)
@@ -332,10 +348,12 @@ class ArchiveSet:
                 tuple(report.problems),
             )
         )
-        if report.files:
+        if report.files or report.rows_deleted:
             LOGGER.info(
-                "Archived %s: %d rows in %d bytes; %d rows were let go here",
-                ", ".join(report.files), report.rows, report.bytes, report.rows_deleted,
+                "Archived %s: %d rows in %d bytes; %d rows were let go here, "
+                "%d bytes freed, %.1f %% smaller, in %.1f s, %d problems",
+                ", ".join(report.files) or "nothing new", report.rows, report.bytes, report.rows_deleted,
+                report.bytes_freed, report.reduction, report.seconds, len(report.problems),
             )  # fmt: skip
         watch = self._entry.runtime_data.retention_watch
         if report.files or report.rows_deleted or report.problems:

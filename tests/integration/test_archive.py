@@ -313,16 +313,19 @@ async def test_a_library_that_is_missing_is_said_in_the_form(
 
 @pytest.mark.usefixtures("no_schedule")
 async def test_an_archive_run_shows_in_entities_points_and_journal(
-    home: HomeAssistant, start_hub: StartHub, usb: Path
+    home: HomeAssistant, start_hub: StartHub, usb: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     entry = await start_hub(local(usb), **KEEP)
     assert home.states.get("binary_sensor.usb_failing").state == "off"
     dry = await call(home, "archive", dry_run=True)
-    assert (dry["periods"], dry["files"]) == (["2026-08-01", "2026-09-01"], [])
+    assert (dry["periods"], dry["files"]) == (["2026-08-01", "2026-09-01"], [FIRST, FIRST.replace("08-01", "09-01")])
+    assert not (usb / "archives").exists()
 
     answer = await call(home, "archive")
     assert answer["problems"] == []
-    assert answer["files"] == [FIRST, FIRST.replace("08-01", "09-01")]
+    assert (answer["files"], answer["rows"], answer["bytes"]) == (dry["files"], dry["rows"], dry["bytes"])
+    assert f"{answer['bytes_freed']} bytes freed" in caplog.text
+    assert "% smaller, in 0.0 s, 0 problems" in caplog.text
     assert answer["rows_deleted"] > 0
     assert (usb / FIRST).exists()
     assert home.states.get("sensor.usb_archived_months").state == "2"
@@ -567,6 +570,18 @@ async def test_a_run_that_goes_on_after_a_reload_is_waited_for(
     assert await _days(home) == before
     state = home.states.get("binary_sensor.usb_failing")
     assert (state.state, state.attributes["damaged"]) == ("off", [])
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_a_run_by_schedule_shows_how_far_it_is(home: HomeAssistant, start_hub: StartHub, usb: Path) -> None:
+    entry = await start_hub(local(usb), **KEEP)
+    retention, told = entry.runtime_data.retention, []
+    retention.hooks.changed = lambda: told.append(retention.progress)
+    await retention.archive()
+    assert [(each.done, each.total, each.percent) for each in told if each is not None and each.total] == [
+        (0, 2, 0.0),
+        (1, 2, 50.0),
+    ]
 
 
 @pytest.mark.usefixtures("no_schedule")

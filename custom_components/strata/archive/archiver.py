@@ -40,6 +40,7 @@ class Archiver:
         *,
         wishes: Wishes | None = None,
         go_on: Callable[[], bool] = lambda: True,
+        progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         """Take what to work with.
 
@@ -48,12 +49,14 @@ class Archiver:
             now: the clock.
             wishes: what the user wants.
             go_on: asked between steps; where it answers False the run ends.
+            progress: told how many periods of how many are done.
         """
         self._vault = vault
         self._access = vault.access
         self._now = now
         self._wishes = wishes or Wishes()
         self._go_on = go_on
+        self._progress = progress
         self._names = tuple(vault.targets)
 
     # What can be asked for
@@ -131,10 +134,11 @@ class Archiver:
         self._vault.clear()
         try:
             done = until if content.name == RAW else min(until, self._rolled())
-            for period, when in self._access.read(lambda reader: [*content.periods(reader.connection, done)]):
-                if inside is not None and not when.overlaps(inside):
-                    continue
+            found = self._access.read(lambda reader: [*content.periods(reader.connection, done)])
+            wanted = [(period, when) for period, when in found if inside is None or when.overlaps(inside)]
+            for place, (period, when) in enumerate(wanted):
                 self._look_around()
+                self._progress(place, len(wanted))
                 try:
                     self._period(content, period, when, report, delete=delete)
                 except ArchiveError as error:
@@ -159,13 +163,22 @@ class Archiver:
             return
         if report.dry_run:
             if newest is None or newest.digest != digest:
-                report.periods.append(period)
+                self._foresee(content, period, when, newest, report)
             return
         self._some_target(report)
         file = self._file(content, period, when, digest, newest, report)
         self._spread(file, report)
         if delete:
             self._let_go(content, file, when, report)
+
+    def _foresee[V](
+        self, content: Content[V], period: str, when: TimeRange, newest: ArchiveFile | None, report: ArchiveReport
+    ) -> None:
+        """Make the file that would be sent, of what is here, and say how large it is."""
+        parts = self._access.read(lambda reader: content.local(reader, when))
+        written = content.write(self._vault.scratch / f"{period}.parquet", parts, self._wishes.compression)
+        revision = 1 if newest is None else newest.revision + 1
+        report.add(period, manifest.key_of(content.name, period, revision), written.rows, written.bytes)
 
     def _some_target(self, report: ArchiveReport) -> None:
         """Make sure that a file could go somewhere before it is made.
@@ -220,10 +233,7 @@ class Archiver:
             when = TimeRange(min(when.start, proven.start), max(when.end, proven.end))
         written = content.write(self._vault.scratch / f"{period}.parquet", parts, self._wishes.compression)
         file = self._announce(content, period, when, digest, newest, written)
-        report.periods.append(period)
-        report.files.append(file.key)
-        report.rows += written.rows
-        report.bytes += written.bytes
+        report.add(period, file.key, written.rows, written.bytes)
         return file
 
     def _is_whole(self, file: ArchiveFile) -> bool:

@@ -12,7 +12,7 @@ class ArchiveReport:
     """One run: what was written, proven, deleted, and what went wrong."""
 
     periods: list[str] = field(default_factory=list)
-    """Of which a file was written; of a dry run, of which one would be."""
+    """Of which a file was written; of a dry run, of which one would be, as the next three are."""
     files: list[str] = field(default_factory=list)
     """Keys of new files."""
     rows: int = 0
@@ -31,6 +31,18 @@ class ArchiveReport:
 
     damaged: int = 0
     """Problems that are damage, which no repetition mends."""
+
+    def add(self, period: str, key: str, rows: int, size: int) -> None:
+        """Take note of a new file; `size` is in bytes."""
+        self.periods.append(period)
+        self.files.append(key)
+        self.rows += rows
+        self.bytes += size
+
+    @property
+    def reduction(self) -> float:
+        """By how many percent the files are smaller than what left the store; 0 where nothing did."""
+        return 100.0 * (1 - self.bytes / self.bytes_freed) if self.bytes_freed else 0.0
 
     def note(self, period: str, error: ArchiveError) -> None:
         """Take note of what could not be done for a period."""

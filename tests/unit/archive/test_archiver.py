@@ -87,6 +87,15 @@ def test_a_dry_run_only_tells(world: World) -> None:
     assert report.periods == ["2026-08-01", "2026-09-01"]
     assert (keys(world), manifest_of(world)) == ([], [])
     assert world.local() == before
+    done = world.archive()
+    assert (report.files, report.rows, report.bytes) == (done.files, done.rows, done.bytes)
+    assert done.rows > 0
+
+
+def test_a_run_tells_how_far_it_is(world: World) -> None:
+    told = []
+    world.archiver(progress=lambda *said: told.append(said)).run()
+    assert told == [(0, 2), (1, 2)]
 
 
 def test_without_a_target_nothing_goes(world: World) -> None:
