@@ -5,6 +5,7 @@ What is missing or damaged is named, and the rest still comes.
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -97,14 +98,29 @@ class Restorer:
 
     def _paths(self, content: str, when: TimeRange) -> Iterator[tuple[ArchiveFile, str]]:
         for file in self._vault.files(content, when):
+            found = self._newest_whole(file)
+            if found is None:
+                continue
+            whole, path = found
+            self.report.files.append(whole.key)
+            yield whole, str(path)
+            path.unlink(missing_ok=True)
+
+    def _newest_whole(self, newest: ArchiveFile) -> tuple[ArchiveFile, Path] | None:
+        """Bring the newest revision of a period here that can be had; None where none can. What is not is said."""
+        said = ""
+        for file in self._vault.revisions(newest):
             try:
                 path = self._vault.fetch(file)
             except ArchiveError as error:
-                self.report.problems.append(f"{file.key}: {error}")
+                said = said or f"{file.key}: {error}"
                 continue
-            self.report.files.append(file.key)
-            yield file, str(path)
-            path.unlink(missing_ok=True)
+            if said:
+                self.report.problems.append(f"{said}; {file.key} was read instead, and lacks what came later")
+            return file, path
+        if said:
+            self.report.problems.append(said)
+        return None
 
     def _guarded[P: SeriesBuckets | SeriesRows](self, key: str, parts: Iterator[P]) -> Iterator[P]:
         try:

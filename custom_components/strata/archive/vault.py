@@ -50,6 +50,16 @@ class Vault:
         """Return the newest proven file of each period that touches `when`, oldest first."""
         return self.access.read(lambda reader: manifest.files(reader.connection, content, when))
 
+    def revisions(self, file: ArchiveFile) -> list[ArchiveFile]:
+        """Return the proven revisions of a file's period that are no newer than it, newest first."""
+        return self.access.read(
+            lambda reader: [
+                each
+                for each in manifest.revisions(reader.connection, file.content, file.period)
+                if each.revision <= file.revision
+            ]
+        )
+
     def aliases(self) -> Aliases:
         """Return what series of files that another store has made are called here."""
         return self.access.read(lambda reader: aliases.load(reader.connection))

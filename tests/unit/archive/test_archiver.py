@@ -16,7 +16,7 @@ from custom_components.strata.archive.targets.local import LocalTarget
 from custom_components.strata.core.model import Row, TimeRange, from_micros
 from custom_components.strata.core.rollup import Rollup
 from custom_components.strata.store.tiers import DAILY, DAY, HOUR
-from tests.archive_world import EVER, World
+from tests.archive_world import EVER, World, told
 
 FIRST, SECOND = "archives/2026/data_2026-08-01.parquet", "archives/2026/data_2026-09-01.parquet"
 
@@ -516,6 +516,22 @@ def test_a_whole_copy_that_cannot_be_asked_is_not_superseded_without_what_is_in_
     after = world.everything()
     assert {key: after[key] for key in before} == before
     assert len(after) == len(before) + 1
+
+
+def test_an_older_revision_is_read_where_the_newest_is_damaged(world: World) -> None:
+    world.archive()
+    before = world.archived()
+    world.store.put_buckets(DAILY, [(world.series["power"], _early_days(world)[0])])
+    [revision] = world.archive().files
+    assert len(world.archived()) == len(before) + 1
+    (world.folder / "usb" / revision).write_bytes(b"rust")
+    restorer = Restorer(world.vault())
+    assert told((series.key.identity, rolled) for series, rolled in restorer.days(EVER)) == before
+    assert restorer.report.files == [FIRST, SECOND]
+    [problem] = restorer.report.problems
+    assert problem == (
+        f"{revision}: {revision} is not what was written; {FIRST} was read instead, and lacks what came later"
+    )
 
 
 def test_a_target_out_of_reach_is_asked_once_in_a_run(world: World, tmp_path: Path, monkeypatch) -> None:
