@@ -243,6 +243,7 @@ class Downsample(StoreJob):
         wide = TimeRange(when.start - rows.RAW_SPAN, when.end + rows.RAW_SPAN)
         found = rows.read_all(self._connection, wide, portion.series)
         kept = borders.load(self._connection, RAW)
+        whole = borders.load_borders(self._connection, self._timezone, RAW)
         wrong: dict[int, str] = {}
         for tier in (HOURLY, FIVE_MINUTE):
             stored = buckets.read_all(self._connection, self._ladder[tier], wide, portion.series)
@@ -251,7 +252,9 @@ class Downsample(StoreJob):
                 if series is None or (tier == FIVE_MINUTE and not series.fine):
                     continue
                 rolled = stored.get((number, series.kind), buckets.empty(series.kind))
-                reason = rows_differ(series, history, rolled, when, kept[number])
+                # The hour in which a series' rows begin was proven as a whole before; it may be a day by now.
+                due = TimeRange(max(when.start, min(whole[number], when.end)), when.end)
+                reason = rows_differ(series, history, rolled, due, kept[number])
                 if reason:
                     wrong.setdefault(number, reason)
         return wrong

@@ -446,6 +446,23 @@ def test_single_rows_go_only_when_they_are_in_a_file(world: World) -> None:
     assert late in archived["entity:power"]
 
 
+@pytest.mark.parametrize("timezone", ["Asia/Kolkata", "Australia/Lord_Howe", "Europe/Berlin"])
+def test_single_values_may_wait_for_longer_than_hours_are_kept(tmp_path: Path, timezone: str) -> None:
+    """In zones of half hours, the first of them are in an hour that is not whole and is handed down before them."""
+    world = World(tmp_path, timezone=timezone)
+    world.live(4)
+    archived = world.archiver()
+    world.store.archived_only = True
+    world.live(14, seed=2, every=HOUR // 2)
+    assert archived.archive_raw().problems == []
+    world.ladder()
+    with world.store.reader() as reader:
+        left = [time for rows in reader.raw_all(EVER).values() for time in rows.times.tolist()]
+    assert min(left) >= world.clock - 4 * DAY
+    assert world.archive().problems == []
+    world.store.abandon()
+
+
 def test_single_values_go_in_the_order_they_came(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A day that is in no file yet holds back those after it, or hours and days would no longer add up."""
     world.store.archived_only = True
