@@ -221,6 +221,22 @@ async def test_a_bucket_is_tried_before_it_is_saved(
     assert archive.title == f"127.0.0.1 {BUCKET}/a"
 
 
+async def test_the_chosen_storage_class_is_tried(home: HomeAssistant, start_hub: StartHub, stub: S3Stub) -> None:
+    await start_hub()
+    flow = await _begin(home, "s3")
+    configure = home.config_entries.subentries.async_configure
+
+    def refuse(_method: str, _key: str, headers: dict[str, str]) -> Refusal | None:
+        named = {name.lower() for name in headers}
+        return Refusal(403, "AccessDenied") if "x-amz-storage-class" in named else None
+
+    stub.refuse = refuse
+    answer = await configure(flow["flow_id"], {**S3_INPUT, "endpoint_url": stub.url})
+    assert answer["errors"] == {"base": "forbidden"}
+    answer = await configure(flow["flow_id"], {**S3_INPUT, "endpoint_url": stub.url, "storage_class": "STANDARD"})
+    assert answer["type"] is FlowResultType.CREATE_ENTRY
+
+
 @pytest.mark.parametrize(
     ("code", "errors"),
     [

@@ -89,6 +89,7 @@ class S3Target(Target):
         self._bucket = bucket
         self._tries = tries
         self._made: Any = None
+        self._colder_from = BILLED_MINIMUM
 
     @classmethod
     @override
@@ -157,6 +158,15 @@ class S3Target(Target):
                 raise
 
     @override
+    def check(self, scratch: Path, *, known: bool = False) -> None:
+        # What is tried is small, and has to show whether the chosen class may be used.
+        self._colder_from = 0
+        try:
+            super().check(scratch, known=known)
+        finally:
+            self._colder_from = BILLED_MINIMUM
+
+    @override
     def put(self, key: str, path: Path, sha256: str) -> None:
         chosen = self._storage_class(path.stat().st_size)
         try:
@@ -168,7 +178,7 @@ class S3Target(Target):
 
     def _storage_class(self, size: int) -> str:
         """Return the class for a file of this size: what is billed as more than it is goes to the standard class."""
-        return self._bucket.storage_class if size >= BILLED_MINIMUM else STANDARD
+        return self._bucket.storage_class if size >= self._colder_from else STANDARD
 
     def _put(self, key: str, path: Path, sha256: str, storage_class: str) -> None:
         more: dict[str, str] = {}
