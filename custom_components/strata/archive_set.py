@@ -29,6 +29,7 @@ from .archive_threads import async_in_folder, threads_of
 from .const import (
     CONF_ARCHIVES,
     CONF_COMPRESSION,
+    CONF_EARLY,
     CONF_KEEP_YEARS,
     CONF_RAW_ROWS,
     CONF_TARGET,
@@ -241,7 +242,10 @@ class ArchiveSet:
         hooks = self._entry.runtime_data.retention.hooks
         keeps: Keeps = await hooks.keeps() if hooks.keeps else {}
         return Wishes(
-            compression=said.get(CONF_COMPRESSION, "gzip"), keep_years=said.get(CONF_KEEP_YEARS) or None, keeps=keeps
+            compression=said.get(CONF_COMPRESSION, "gzip"),
+            keep_years=said.get(CONF_KEEP_YEARS) or None,
+            early=bool(said.get(CONF_EARLY)),
+            keeps=keeps,
         )
 
     async def async_require(self) -> None:

@@ -53,6 +53,7 @@ CONF_RETENTION: Final = "retention"
 CONF_TARGET: Final = "target"
 CONF_ARCHIVES: Final = "archives"
 CONF_COMPRESSION: Final = "compression"
+CONF_EARLY: Final = "early"
 CONF_RAW_ROWS: Final = "raw_rows"
 CONF_KEEP_YEARS: Final = "keep_years"
 

@@ -891,7 +891,7 @@ async def test_options_are_saved_on_a_page_of_their_own(home: HomeAssistant, sta
     menu = await home.config_entries.options.async_init(entry.entry_id)
     page = await home.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": "archives"})
     assert page["step_id"] == "archives"
-    said = {"compression": "zstd", "raw_rows": True, "keep_years": 5}
+    said = {"compression": "zstd", "early": True, "raw_rows": True, "keep_years": 5}
     await home.config_entries.options.async_configure(page["flow_id"], said)
     assert entry.options == {"keep": {"raw": 3}, "archives": said}
 
@@ -931,7 +931,7 @@ async def test_what_shorter_archives_delete_is_shown_first(
     freezer.move_to(datetime(2027, 9, 17, tzinfo=UTC))
     menu = await home.config_entries.options.async_init(entry.entry_id)
     page = await home.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": "archives"})
-    said = {"compression": "gzip", "raw_rows": False, "keep_years": 1}
+    said = {"compression": "gzip", "early": False, "raw_rows": False, "keep_years": 1}
     shown = await home.config_entries.options.async_configure(page["flow_id"], said)
     assert (shown["type"], shown["step_id"]) == (FlowResultType.FORM, "archives_preview")
     told = shown["description_placeholders"]

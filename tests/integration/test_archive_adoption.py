@@ -248,3 +248,40 @@ async def test_statistics_are_made_of_what_was_taken_up(
     await call(home, "adopt_archive")
     answer = await call(home, "restore", start="2026-08-01", end="2026-10-01", into="statistics")
     assert answer["statistics"] == {"strata:sensor_energy": 61, "strata:sensor_power": 61}
+
+
+async def test_a_lost_store_gets_all_finished_months_back_where_they_were_archived_early(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path
+) -> None:
+    (tmp_path / "strata").mkdir()
+    _fill(tmp_path / "strata" / "strata.db")
+    place = tmp_path / "early"
+    place.mkdir()
+    (place / ".strata-archive").write_text("")
+    span = {"start": START.isoformat(), "end": "2026-10-31T23:00:00+00:00"}  # Midnight in Berlin.
+    entry = await start_hub(local(place), **KEEP, archives={"early": True})
+    before = {
+        name: days(await call(home, "query_history", entity_id=f"sensor.{name}", **span))
+        for name in ("energy", "power", "mode")
+    }
+    assert {name: len(told) for name, told in before.items()} == dict.fromkeys(before, 92)
+    # The weekly run.
+    await entry.runtime_data.retention.archive()
+    assert home.states.get("sensor.usb_archived_months").state == "3"
+    here = await call(home, "query_history", entity_id="sensor.energy", **span)
+    assert (here["tiers"], days(here)) == (["daily", "archive"], before["energy"])
+
+    # The card dies. What is on the stick is all there is.
+    assert await home.config_entries.async_unload(entry.entry_id)
+    for path in (tmp_path / "strata").glob("strata.db*"):
+        path.unlink()
+    assert await home.config_entries.async_setup(entry.entry_id)
+    await at_rest(home)
+    with pytest.raises(ServiceValidationError):
+        await call(home, "query_history", entity_id="sensor.energy", **span)
+    answer = await call(home, "adopt_archive")
+    assert (answer["months"], answer["problems"]) == (3, [])
+    for name, told in before.items():
+        answer = await call(home, "query_history", entity_id=f"sensor.{name}", **span)
+        assert (answer["tiers"], answer["problems"]) == (["archive"], [])
+        assert days(answer) == told

@@ -62,12 +62,16 @@ class Archiver:
     # What can be asked for
 
     def run(self, *, dry_run: bool = False) -> ArchiveReport:
-        """Archive the months that are past the time days are kept, and let their days go."""
+        """Archive the months that are past the time days are kept, and let their days go.
+
+        Where the user wants it so, those that are over besides, whose days stay.
+        """
         report, began = ArchiveReport(dry_run=dry_run), time.perf_counter()
         if self._vault.targets:
             report.fail(claim.check(self._vault, self._names))
-            until = self._access.write(lambda store: max(self._limits(store).values(), default=0))
-            self._periods(self._days(), until, report, delete=True)
+            past = self._access.write(lambda store: max(self._limits(store).values(), default=0))
+            until = max(past, self._now()) if self._wishes.early else past
+            self._periods(self._days(), until, report, past=past, since=self._kept_since())
             if not dry_run:
                 self._complete(report)
                 self._expire(report)
@@ -88,7 +92,7 @@ class Archiver:
         try:
             self._names = names if only is None else (only,)
             report.fail(claim.check(self._vault, self._names))
-            self._periods(self._days(), self._now(), report, delete=False, inside=when)
+            self._periods(self._days(), self._now(), report, past=0, inside=when)
             if not dry_run:
                 report.fail(claim.publish(self._vault, self._names))
         finally:
@@ -102,7 +106,8 @@ class Archiver:
         keep = self._access.write(self._shortest_raw)
         if keep is not None and self._vault.targets:
             report.fail(claim.check(self._vault, self._names))
-            self._periods(self._events(), self._now() - _micros(keep), report, delete=True)
+            past = self._now() - _micros(keep)
+            self._periods(self._events(), past, report, past=past)
             if not dry_run:
                 report.fail(claim.publish(self._vault, self._names))
         report.seconds = time.perf_counter() - began
@@ -128,9 +133,14 @@ class Archiver:
         until: Micros,
         report: ArchiveReport,
         *,
-        delete: bool,
+        past: Micros,
+        since: Micros = 0,
         inside: TimeRange | None = None,
     ) -> None:
+        """Archive the periods that end at `until` or before, and let go of those that end at `past` or before.
+
+        Of what ends at `since` or before files are for nothing, unless something goes.
+        """
         self._vault.clear()
         try:
             done = until if content.name == RAW else min(until, self._rolled())
@@ -140,7 +150,8 @@ class Archiver:
                 self._look_around()
                 self._progress(place, len(wanted))
                 try:
-                    self._period(content, period, when, report, delete=delete)
+                    if when.end > since or (when.end <= past and self._has_more_to_delete(when)):
+                        self._period(content, period, when, report, delete=when.end <= past)
                 except ArchiveError as error:
                     if isinstance(error, Stopped):
                         raise
@@ -217,10 +228,10 @@ class Archiver:
         report: ArchiveReport,
     ) -> ArchiveFile:
         """Return the file that holds everything the store has of a period; write it where there is none."""
-        parts = self._access.read(lambda reader: content.local(reader, when))
-        known = self._access.read(lambda reader: manifest.revisions(reader.connection, content.name, period))
         if newest is not None and newest.digest == digest and self._is_whole(newest):
             return newest
+        parts = self._access.read(lambda reader: content.local(reader, when))
+        known = self._access.read(lambda reader: manifest.revisions(reader.connection, content.name, period))
         base = self._base(content, known, digest)
         if base is not None:
             proven, archived = base
@@ -401,15 +412,17 @@ class Archiver:
 
     def _expire(self, report: ArchiveReport) -> None:
         """Delete archives that are older than the user wants them, everywhere and for good."""
-        years = self._wishes.keep_years
-        if years is None:
-            return
-        now = self._now()
-        for file in self._access.read(lambda reader: manifest.older(reader.connection, years, now)):
+        since = self._kept_since()
+        for file in self._access.read(lambda reader: manifest.ended(reader.connection, since)):
             try:
                 self._vault.remove(file)
             except ArchiveError as error:
                 report.problems.append(f"{file.key}: {error}")
+
+    def _kept_since(self) -> Micros:
+        """Return up to when archives are older than the user wants them."""
+        years = self._wishes.keep_years
+        return 0 if years is None else manifest.kept_since(years, self._now())
 
     def _look_around(self) -> None:
         if not self._go_on():

@@ -191,10 +191,14 @@ def take_up(connection: sqlite3.Connection, file: ArchiveFile, target: str, now:
     return True
 
 
-def older(connection: sqlite3.Connection, years: float, now: Micros) -> list[ArchiveFile]:
-    """Return every file that ends longer ago than a number of years, oldest first."""
-    before = now - int(timedelta(days=365.25 * years).total_seconds()) * MICROS_PER_SECOND
-    return [file for file in all_files(connection) if file.end <= before]
+def kept_since(years: float, now: Micros) -> Micros:
+    """Return the instant a number of years ago; files that end then or before are older."""
+    return now - int(timedelta(days=365.25 * years).total_seconds()) * MICROS_PER_SECOND
+
+
+def ended(connection: sqlite3.Connection, until: Micros) -> list[ArchiveFile]:
+    """Return every file that ends at `until` or before, oldest first."""
+    return [file for file in all_files(connection) if file.end <= until]
 
 
 def copies(connection: sqlite3.Connection, file: int) -> list[Copy]:

@@ -70,5 +70,7 @@ class Wishes:
     compression: str = "gzip"
     keep_years: float | None = None
     """How long archives are kept; None for ever, until the user says otherwise."""
+    early: bool = False
+    """Whether months are archived as soon as they are over; their days stay as long as those of others."""
     keeps: Keeps = field(default_factory=dict)
     """How long series are kept that are kept otherwise than the ladder says."""

@@ -1,4 +1,4 @@
-"""The options page *Archives*: how files are written, how long they stay, and whether single rows are archived too."""
+"""The options page *Archives*: how and when files are written, how long they stay, and of what they are."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,10 +8,10 @@ from homeassistant.helpers import selector as sel
 from homeassistant.util import dt as dt_util
 import probatio
 
-from ..archive.manifest import ArchiveFile, older
+from ..archive.manifest import ArchiveFile, ended, kept_since
 from ..archive.parquet import COMPRESSIONS
 from ..archive_set import archives_of
-from ..const import CONF_ARCHIVES, CONF_COMPRESSION, CONF_KEEP_YEARS, CONF_RAW_ROWS
+from ..const import CONF_ARCHIVES, CONF_COMPRESSION, CONF_EARLY, CONF_KEEP_YEARS, CONF_RAW_ROWS
 from ..core.model import to_micros
 from ..retention_preview import said_bytes
 from .options_page import OptionsPage
@@ -41,8 +41,8 @@ class ArchivesPage(OptionsPage):
         """Return what deleting files after so many years would delete by now, None where that is nothing."""
         if years is None or self.config_entry.state is not ConfigEntryState.LOADED:
             return None
-        worker, now = self.config_entry.runtime_data.worker, to_micros(dt_util.utcnow())
-        files: list[ArchiveFile] = await worker.read(lambda reader: older(reader.connection, years, now))
+        worker, since = self.config_entry.runtime_data.worker, kept_since(years, to_micros(dt_util.utcnow()))
+        files: list[ArchiveFile] = await worker.read(lambda reader: ended(reader.connection, since))
         if not files:
             return None
         size = said_bytes(sum(file.bytes for file in files))
@@ -57,6 +57,7 @@ def _schema() -> probatio.Schema:
     return probatio.Schema(
         {
             probatio.Required(CONF_COMPRESSION, default=COMPRESSIONS[0]): sel.SelectSelector(compression),
+            probatio.Required(CONF_EARLY, default=False): sel.BooleanSelector(),
             probatio.Required(CONF_RAW_ROWS, default=False): sel.BooleanSelector(),
             probatio.Optional(CONF_KEEP_YEARS): sel.NumberSelector(years),
         }

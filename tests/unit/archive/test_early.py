@@ -1,0 +1,203 @@
+"""Months that are archived as soon as they are over: they stay here, are written once, and outlive the store."""
+
+from collections.abc import Generator
+from pathlib import Path
+import shutil
+
+import pytest
+
+from custom_components.strata.archive import manifest
+from custom_components.strata.archive.adopt import Adopter
+from custom_components.strata.archive.parquet import sha256_of
+from custom_components.strata.archive.report import Wishes
+from custom_components.strata.archive.targets.local import LocalTarget
+from custom_components.strata.core.model import Row, from_micros
+from custom_components.strata.store.tiers import DAILY, DAY, HOUR
+from tests.archive_world import SERIES, World
+
+AUGUST, SEPTEMBER, OCTOBER, NOVEMBER = (
+    f"archives/2026/data_2026-{month}-01.parquet" for month in ("08", "09", "10", "11")
+)
+EARLY = Wishes(early=True)
+
+
+@pytest.fixture(scope="module")
+def eighty_days(tmp_path_factory: pytest.TempPathFactory) -> World:
+    made = World(tmp_path_factory.mktemp("world"))
+    made.live(80)
+    made.store.close()
+    return made
+
+
+@pytest.fixture
+def world(tmp_path: Path, eighty_days: World) -> Generator[World]:
+    """It is 18 November and days are kept for 40: August and September are past their time, October is just over."""
+    made = World(tmp_path, like=eighty_days)
+    made.wishes = EARLY
+    yield made
+    made.store.abandon()
+
+
+def keys(world: World) -> list[str]:
+    folder = world.folder / "usb"
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet"))
+
+
+def of_month(days: dict, *months: int) -> dict:
+    return {key: day for key, day in days.items() if from_micros(key[2] + 3 * HOUR).month in months}
+
+
+def test_months_that_are_over_are_written_and_their_days_stay(world: World) -> None:
+    before = world.local()
+    assert len(of_month(before, 10)) == 4 * 31
+    report = world.archive()
+    assert report.problems == []
+    assert report.files == keys(world) == [AUGUST, SEPTEMBER, OCTOBER]
+    assert world.local() == of_month(before, 10, 11)
+    assert world.archived() == of_month(before, 8, 9, 10)
+    assert report.rows_deleted == len(of_month(before, 8, 9))
+
+
+def test_without_the_wish_they_wait_until_they_are_past_their_time(world: World) -> None:
+    world.wishes = Wishes()
+    assert world.archive().files == [AUGUST, SEPTEMBER]
+    world.wishes = EARLY
+    assert world.archive().files == [OCTOBER]
+
+
+def test_a_dry_run_tells_of_them(world: World) -> None:
+    before = world.local()
+    report = world.archiver().run(dry_run=True)
+    assert report.periods == ["2026-08-01", "2026-09-01", "2026-10-01"]
+    assert (keys(world), world.local()) == ([], before)
+    world.archive()
+    assert world.archiver().run(dry_run=True).periods == []
+
+
+def test_what_is_written_is_written_once_and_stands_for_its_days_when_they_go(world: World) -> None:
+    before = world.local()
+    world.archive()
+    written = {key: (world.folder / "usb" / key).stat().st_mtime_ns for key in keys(world)}
+    again = world.archive()
+    assert (again.files, again.verified, again.rows_deleted, again.problems) == ([], 0, 0, [])
+
+    # By 13 December October is past its time, and November is over.
+    world.live(25)
+    report = world.archive()
+    assert (report.files, report.verified, report.problems) == ([NOVEMBER], 1, [])
+    assert report.rows_deleted == len(of_month(before, 10))
+    assert {from_micros(start + 3 * HOUR).month for _, _, start in world.local()} == {11, 12}
+    assert {key: (world.folder / "usb" / key).stat().st_mtime_ns for key in written} == written
+    told = world.everything()
+    assert {key: told[key] for key in before if key[2] < world.clock - 30 * DAY} == {
+        key: day for key, day in before.items() if key[2] < world.clock - 30 * DAY
+    }
+    assert len(of_month(told, 11)) == 4 * 30
+
+
+def test_a_late_row_makes_a_revision_and_nothing_proven_is_overwritten(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.wishes = EARLY
+    world.live(33)  # It is 2 October.
+    assert world.archive().files == [AUGUST, SEPTEMBER]
+    first = sha256_of(tmp_path / "usb" / SEPTEMBER)
+    before = world.local()
+    late = Row(world.series["power"], world.clock - 2 * DAY + 13 * HOUR, 5000.0)
+    world.store.write([late], heartbeat=world.clock)
+    world.store.roll_up(world.clock)
+    [changed] = [key for key, day in world.local().items() if before.get(key) != day]
+    assert changed[:2] == ("entity:power", "measurement")
+    assert from_micros(changed[2] + 3 * HOUR).date().isoformat() == "2026-09-30"
+
+    second = SEPTEMBER.replace(".parquet", ".r2.parquet")
+    report = world.archive()
+    assert (report.files, report.problems, report.rows_deleted) == ([second], [], 0)
+    assert sha256_of(tmp_path / "usb" / SEPTEMBER) == first
+    assert world.archive().files == []
+    assert dict(world.archived()[changed][1])["max"] == 5000.0
+
+    told = of_month(world.local(), 8, 9)
+    world.live(45, seed=2)
+    assert world.archive().files == [OCTOBER]
+    assert of_month(world.local(), 8, 9) == {}
+    assert of_month(world.archived(), 8, 9) == told
+    world.store.abandon()
+
+
+def test_of_series_that_are_kept_for_ever_a_file_is_made_and_not_again(world: World) -> None:
+    world.store.ladder = world.store.ladder.keeping({DAILY: None})
+    before = world.local()
+    report = world.archive()
+    assert (report.files, report.rows_deleted) == ([AUGUST, SEPTEMBER, OCTOBER], 0)
+    assert world.archive().files == []
+    assert world.local() == before
+    assert world.archived() == of_month(before, 8, 9, 10)
+
+
+def test_what_would_be_deleted_at_once_is_not_written(world: World) -> None:
+    world.store.ladder = world.store.ladder.keeping({DAILY: None})
+    world.archive()
+    before = world.local()
+    world.wishes = Wishes(early=True, keep_years=5)
+    # Five years after September and a bit: October's file is young enough.
+    world.clock = world.start + (33 + 5 * 366) * DAY
+    world.archive()
+    assert keys(world) == [OCTOBER]
+    report = world.archive()
+    assert (report.periods, report.files) == ([], [])
+    assert keys(world) == [OCTOBER]
+    assert world.local() == before
+
+
+def test_what_stays_of_a_deleted_archive_is_not_archived_every_week(world: World) -> None:
+    power = world.series["power"].id or 0
+    world.wishes = Wishes(keeps={power: {DAILY: None}}, keep_years=5)
+    world.archive()
+    world.clock += 6 * 366 * DAY
+    # What is past its time goes from here, and its files as the user has said.
+    assert world.archive().rows_deleted > 0
+    assert keys(world) == []
+    left = world.local()
+    assert {key[0] for key in of_month(left, 8, 9, 10)} == {"entity:power"}
+    report = world.archive()
+    assert (report.files, report.problems, keys(world)) == ([], [], [])
+    assert world.local() == left
+
+
+def test_a_target_that_is_away_gets_them_later(world: World, tmp_path: Path) -> None:
+    nas = tmp_path / "nas"
+    world.targets["nas"] = LocalTarget(nas)
+    before = world.local()
+    report = world.archive()
+    assert report.files == [AUGUST, SEPTEMBER, OCTOBER]
+    assert any(problem.startswith("2026-10-01:") for problem in report.problems)
+    assert world.local() == before
+    nas.mkdir()
+    world.targets["nas"].prepare()
+    report = world.archive()
+    assert (report.files, report.verified, report.problems) == ([], 3, [])
+    assert world.local() == of_month(before, 10, 11)
+
+
+def test_a_lost_store_gets_every_finished_month_back(world: World, tmp_path: Path) -> None:
+    before = world.local()
+    world.archive()
+    world.store.close()
+    world.store.path.unlink()
+    folder = tmp_path / "new"
+    folder.mkdir()
+    here = {f"sensor.{name}": f"new_{name}" for name in SERIES}
+    new = World(folder, names=here)
+    new.clock, new.wishes = world.clock, EARLY
+    shutil.copytree(tmp_path / "usb", folder / "usb", dirs_exist_ok=True)
+    report = Adopter(new.vault(), lambda: new.clock, here).adopt("usb")
+    assert (report.problems, report.months) == ([], {"2026-08-01", "2026-09-01", "2026-10-01"})
+    finished = of_month(before, 8, 9, 10)
+    assert new.archived() == {(key[0].replace(":", ":new_"), *key[1:]): day for key, day in finished.items()}
+
+    # And life goes on: the month that was cut in two is told by what is left of it.
+    new.live(15, seed=3)
+    assert new.archive().files == [NOVEMBER]
+    assert len(of_month(new.everything(), 11)) > 0
+    assert [file.revision for file in new.access.read(lambda reader: manifest.all_files(reader.connection))] == [1] * 4
+    new.store.abandon()
