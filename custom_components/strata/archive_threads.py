@@ -5,7 +5,7 @@ their way.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 import shutil
@@ -49,10 +49,9 @@ async def async_in_folder[T](hass: HomeAssistant, work: Callable[[Path], T]) -> 
     parent = Path(hass.config.path(STORE_FOLDER, SCRATCH_FOLDER))
     folder = parent / uuid.uuid4().hex
     threads.folders.add(folder)
-    in_use = frozenset(threads.folders)
 
     def run() -> T:
-        _clear(parent, in_use)
+        _clear(parent, threads.folders)
         try:
             return work(folder)
         finally:
@@ -77,8 +76,8 @@ async def _until_ended[T](job: asyncio.Future[T]) -> T:
     return job.result()
 
 
-def _clear(parent: Path, in_use: frozenset[Path]) -> None:
-    """Delete what threads that were killed have left."""
-    for left in parent.iterdir() if parent.is_dir() else ():
+def _clear(parent: Path, in_use: Collection[Path]) -> None:
+    """Delete what threads that were killed have left; `in_use` is asked about each as it is now, for others begin."""
+    for left in [*parent.iterdir()] if parent.is_dir() else ():
         if left not in in_use:
             shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Erasing entities everywhere: in the store, in archives, on mirrors, and in what running parts remember."""
 
+import asyncio
 from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ from .mirror.errors import MirrorError, MirrorUnsupported
 from .runtime import StrataConfigEntry, StrataData
 from .store.base import StoreError
 from .store.erase import Erased
+from .store.erasing import ErasureRun
 from .store.operations import Operation
+from .store.sqlite import SqliteStore
 
 OPERATION = "erase"
 
@@ -35,13 +38,22 @@ async def async_erase(
 ) -> dict[str, Any]:
     """Erase everything that belongs to entities, or say what that would be; return the report.
 
-    The series themselves go last, and only when nothing is left that asking again could do: as long as they are known,
-    the same can be asked for again, whatever it was that interrupted it.
+    One erasure at a time, or each would delete what the other leaves. The series themselves go last, and only when
+    nothing is left that asking again could do: as long as they are known, the same can be asked for again, whatever it
+    was that interrupted it.
 
     Raises:
         NotThere: nothing of one of the entities is stored.
         StoreError: the store cannot be used.
     """
+    # Who only looks deletes nothing, and waits for nobody.
+    async with nullcontext() if dry_run else entry.runtime_data.erasing:
+        return await _erase(hass, entry, entities, dry_run=dry_run)
+
+
+async def _erase(
+    hass: HomeAssistant, entry: StrataConfigEntry, entities: Collection[str], *, dry_run: bool
+) -> dict[str, Any]:
     data = entry.runtime_data
     began, started = to_micros(dt_util.utcnow()), monotonic()
     if not await data.worker.flush():
@@ -82,10 +94,15 @@ async def _from_store(data: StrataData, found: Belongings, entities: Collection[
     series = [*found.series.values()]
     forecasts = {(key.measurement, key.identity) for key in found.forecasts}
     async with nullcontext() if dry_run else data.anomalies.async_erasing(series):
-        run = await data.worker.write(
-            lambda store: store.begin_erase(series, forecasts=forecasts, tellers=found.tellers, dry_run=dry_run)
-        )
+        begun: list[ErasureRun] = []
+
+        def begin(store: SqliteStore) -> ErasureRun:
+            begun.append(store.begin_erase(series, forecasts=forecasts, tellers=found.tellers, dry_run=dry_run))
+            return begun[0]
+
         try:
+            # Whoever is cancelled here does not know whether the thread began; it does, and has to end what it began.
+            run = await data.worker.write(begin)
             if not dry_run:
                 # What they remember of the time before must not come back with the next value.
                 data.worker.forget_newest(series)
@@ -93,7 +110,7 @@ async def _from_store(data: StrataData, found: Belongings, entities: Collection[
             while await data.worker.write(lambda _store: run.step()):
                 pass
         finally:
-            erased = await data.worker.write(lambda _store: run.end())
+            erased = await asyncio.shield(data.worker.write(lambda _store: begun[0].end() if begun else Erased()))
     if not dry_run:
         for source in found.sources.values():
             await source.async_forget()

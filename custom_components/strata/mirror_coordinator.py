@@ -118,6 +118,7 @@ class MirrorCoordinator(DataUpdateCoordinator[Progress]):
         self._worker = worker
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
+        self._deleting = asyncio.Lock()
         data = subentry.data
         client = InfluxClient(async_get_clientsession(hass, data.get(CONF_VERIFY_SSL, True)), connection_of(data))
         plan = Plan(
@@ -142,11 +143,12 @@ class MirrorCoordinator(DataUpdateCoordinator[Progress]):
             MirrorUnsupported: this kind of server cannot.
             MirrorError: it could, and did not.
         """
-        await self._halt()
-        try:
-            return await self._delete_series([*series], when)
-        finally:
-            self._go_on()
+        async with self._deleting:
+            try:
+                await self._halt()
+                return await self._delete_series([*series], when)
+            finally:
+                self._go_on()
 
     async def _delete_series(self, there: list[Series], when: TimeRange | None) -> list[str]:
         data = self.subentry.data
@@ -202,11 +204,18 @@ class MirrorCoordinator(DataUpdateCoordinator[Progress]):
 
     @callback
     def _go_on(self) -> None:
-        if self._stopped:
+        before = self._task
+        if self._stopped or (before is not None and not before.done() and not before.cancelling()):
             return
         self._task = self.config_entry.async_create_background_task(
-            self.hass, supervise(f"mirror {self.title}", self.feed.run), f"{DOMAIN} mirror {self.subentry_id}"
+            self.hass, self._follow(before), f"{DOMAIN} mirror {self.subentry_id}"
         )
+
+    async def _follow(self, before: asyncio.Task[None] | None) -> None:
+        """Run the feed as soon as the one before has ended."""
+        if before is not None:
+            await asyncio.wait([before])
+        await supervise(f"mirror {self.title}", self.feed.run)
 
     async def async_stop(self, *, forget: bool = False) -> None:
         """End, and keep the place; with `forget` the mirror is gone for good."""
@@ -224,9 +233,8 @@ class MirrorCoordinator(DataUpdateCoordinator[Progress]):
 
     async def _halt(self) -> None:
         if self._task is not None:
-            task, self._task = self._task, None
-            task.cancel()
-            await asyncio.wait([task])
+            self._task.cancel()
+            await asyncio.wait([self._task])
 
     @override
     async def _async_update_data(self) -> Progress:

@@ -53,6 +53,8 @@ class StrataData:
     retention: Retention
     retention_watch: RetentionWatch = field(init=False)
     views: ViewRefresh
+    erasing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while entities are erased, and while anything is brought back that may be theirs."""
     importing: Progress | None = None
     """How far the import is that goes on, or how the last one since the start ended."""
     options: Mapping[str, Any]

@@ -8,6 +8,7 @@ import sys
 import threading
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 from aiohttp import web
 from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER, ConfigSubentry, ConfigSubentryDataWithId
@@ -26,6 +27,7 @@ from custom_components.strata.diagnostics import (
     async_get_config_entry_diagnostics,
     async_get_device_diagnostics,
 )
+from custom_components.strata.mirror.feed import MirrorFeed
 from custom_components.strata.mirror.figures import MirrorNotice, NoticeKind
 from custom_components.strata.mirror.parcels import Replay
 from custom_components.strata.mirror_coordinator import MirrorCoordinator, series_by_id
@@ -480,3 +482,54 @@ async def test_erasing_series_reaches_their_rows_in_views(home, start_hub: Start
         ("home_views", f'_measurement="daily_device_runtime" AND {oven}'),
         ("home_views", f'_measurement="daily_energy_by_device" AND {oven}'),
     ]
+
+
+async def test_two_erasures_leave_one_feed(home, start_hub: StartHub, other_stub) -> None:
+    """The second halts nothing, for the first has; nothing is sent before both are done, and then by one."""
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    class Slow(StubInfluxDB2):
+        async def delete(self, request: web.Request) -> web.Response:
+            begun.set()
+            await go.wait()
+            return web.Response(status=204)
+
+        routes = StubInfluxDB2.routes | {("POST", "/api/v2/delete"): delete}
+
+    server = Slow()
+    url = await other_stub(server)
+    server.bucket("home_raw")
+    entry = await start_hub(mirror_at(url, contents=["raw"]))
+    await record(home, entry, "sensor.oven", "100")
+    series = [one for one in entry.runtime_data.worker.all_series() if one.labels.get("entity_id") == "sensor.oven"]
+    mirror, run = mirror_of(entry), MirrorFeed.run
+    running: list[int] = [0, 0]
+
+    async def counted(feed: MirrorFeed) -> None:
+        running[0] += 1
+        running[1] = max(running)
+        try:
+            await run(feed)
+        finally:
+            running[0] -= 1
+
+    with patch.object(MirrorFeed, "run", counted):
+        first = asyncio.ensure_future(mirror.async_delete_series(series))
+        second = asyncio.ensure_future(mirror.async_delete_series(series))
+        # Whoever is cut off while the feed is being halted leaves it running, too.
+        third = asyncio.ensure_future(mirror.async_delete_series(series))
+        await begun.wait()
+        third.cancel()
+        go.set()
+        assert await first == await second == ["home_raw"]
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert running == [1, 1]
+        cut = asyncio.ensure_future(mirror.async_delete_series(series))
+        await asyncio.sleep(0)
+        cut.cancel()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert running == [1, 1]
+        await mirror.async_stop()
+        assert running == [0, 1]

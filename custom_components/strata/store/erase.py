@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core.model import Flag, Kind, TimeRange
 from . import buckets, details, rows
+from .base import StoreError
 from .catalog import Dictionaries
 from .connection import transaction
 from .keys import KINDS, MAX_SERIES, NO_KIND, key_kind, key_period
@@ -99,13 +100,19 @@ class Erasure:
         return next(self._work, False)
 
     def begin(self) -> None:
-        """Have what is deleted from now on overwritten in the file; call it after compaction."""
+        """Have what is deleted from now on overwritten in the file; call it after compaction.
+
+        Raises:
+            StoreError: another erasure is under way, which would not know what this one deletes, nor this one it.
+        """
         if self._dry_run:
             return
+        if self._dictionaries.handed_out is not None:
+            raise StoreError("an erasure is under way")
+        self.connection.execute("PRAGMA secure_delete = ON").fetchall()
         # What is in use is looked up piece by piece; whatever gets into use meanwhile is noted here.
         self._dictionaries.forget()
         self._dictionaries.handed_out = {name: set() for name in ("text", "attributes", "cause")}
-        self.connection.execute("PRAGMA secure_delete = ON").fetchall()
 
     def end(self) -> None:
         """Empty the log, which remembers what was deleted; call it however the erasure ended."""

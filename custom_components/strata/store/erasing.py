@@ -21,7 +21,11 @@ class ErasureRun:
     def __init__(
         self, store: StoreMaintenance, doomed: Doomed, by_id: Mapping[int, Series], *, dry_run: bool = False
     ) -> None:
-        """Begin; nothing is erased before the first step."""
+        """Begin; nothing is erased before the first step.
+
+        Raises:
+            StoreError: another erasure is under way, or the file cannot be used.
+        """
         self._store = store
         connection = store._connection  # noqa: SLF001 - the other half of the store
         tiers = store.ladder.tiers

@@ -229,6 +229,9 @@ class SqliteStore(StoreMaintenance):
         """Return the erasing of series from every layer, which is then worked off a piece at a time; see `erase`.
 
         Series of `tellers` stay, without attributes that speak of entities whose series go.
+
+        Raises:
+            StoreError: another erasure is under way, or the file cannot be used.
         """
         doomed = Doomed(
             [one.id for one in series if one.id is not None],

@@ -142,3 +142,30 @@ def test_a_dry_run_in_pieces_changes_nothing(tmp_path: Path) -> None:
     assert (told(home, gone), told(home, stays)) == (before, others)
     assert home.store.series(gone[1].key, kind=Kind.TEXT) is gone[1]
     home.store.close()
+
+
+def test_one_erasure_at_a_time(tmp_path: Path) -> None:
+    """Each would look only at what came into use since it began itself, and delete words that the other's time used."""
+    home, gone, stays = lived(tmp_path)
+    mode = stays[1]
+    run = begun(home, gone)
+    run.step()
+    with pytest.raises(StoreError, match="under way"):
+        begun(home, gone)
+    # Who only looks is in nobody's way.
+    looking = home.store.begin_erase(gone, dry_run=True)
+    while looking.step():
+        pass
+    looking.end()
+    # The first one still knows what comes into use.
+    home.store.write([Row(mode, berlin(3), None, "state-of-gone")])
+    while run.step():
+        pass
+    run.end()
+    home.store.compact()
+    with home.store.reader() as reader:
+        rows = reader.raw(mode.id or 0, TimeRange(berlin(3), berlin(4)))
+        assert reader.texts(rows.texts.tolist()) == {rows.texts[0]: "state-of-gone"}
+    again = begun(home, gone)
+    again.end()
+    home.store.close()
