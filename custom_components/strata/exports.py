@@ -13,7 +13,7 @@ from .archive.columns import RAW_COLUMNS, columns_of
 from .archive.tables import SeriesBuckets, SeriesRows, bucket_table, raw_table, schema_of
 from .core.model import Series, TimeRange
 from .core.rollup import Ints, Rollup
-from .store.answers import Answer
+from .store.answers import NUMBERS, Answer, count_field, energy_field
 from .store.history import read_rows
 from .store.reader import StoreReader
 from .store.tiers import RAW
@@ -79,7 +79,8 @@ class CsvExport(Export):
     def open(self) -> None:
         self._file = self._draft.open("w", newline="", encoding="utf-8")
         self._csv = csv.writer(self._file)
-        self._names: list[str] = []
+        self._names = _columns(self.tier)
+        self._csv.writerow(self._names)
 
     @override
     def read(self, reader: StoreReader, series: Series, when: TimeRange, without: Ints | None) -> list[Answer] | None:
@@ -93,10 +94,6 @@ class CsvExport(Export):
 
     @override
     def write(self, stretch: list[Answer]) -> None:
-        if not self._names:
-            extra = [] if self.tier == RAW else [name for name in _OF_SOME_KINDS if name not in stretch[0]]
-            self._names = [*stretch[0], *extra]
-            self._csv.writerow(self._names)
         for row in stretch:
             values = (row.get(name) for name in self._names)
             self._csv.writerow([json.dumps(v, ensure_ascii=False) if isinstance(v, dict) else v for v in values])
@@ -113,7 +110,13 @@ def _named(series: Series, rows: Sequence[Answer]) -> list[Answer]:
     return [known | row for row in rows]
 
 
-_OF_SOME_KINDS = ("increase", "resets", "on_seconds", "transitions", "state_seconds")
+def _columns(tier: str) -> tuple[str, ...]:
+    """Return the columns of a layer, the same whatever is in it; what a kind does not have is empty."""
+    if tier == RAW:
+        return ("entity_id", "unit", "time", "value", "state", "flag")
+    counted = (*NUMBERS, count_field(tier), energy_field(tier), "first_value", "last_value", "covered_seconds")
+    of_some_kinds = ("increase", "resets", "on_seconds", "transitions", "state_seconds")
+    return ("entity_id", "unit", "start", "end", *counted, *of_some_kinds)
 
 
 class ParquetExport(Export):

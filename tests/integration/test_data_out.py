@@ -92,6 +92,43 @@ async def test_hours_go_into_a_table_for_spreadsheets(home: HomeAssistant, entry
     assert not list(path.parent.glob(".*"))
 
 
+@pytest.mark.parametrize("tier", ["raw", "five_minute", "hourly", "daily"])
+async def test_a_table_has_the_same_columns_whatever_is_in_it(
+    home: HomeAssistant, entry: MockConfigEntry, tier: str, freezer: FrozenDateTimeFactory
+) -> None:
+    freezer.move_to(NOW + timedelta(hours=30))  # The local day is over, wherever home is.
+    await entry.runtime_data.worker.write(
+        lambda store: (store.write([], heartbeat=to_micros(NOW)), store.roll_up(to_micros(NOW + timedelta(hours=30))))
+    )
+
+    async def table(name: str, **asked: Any) -> list[list[str]]:
+        answer = await act(home, "export", tier=tier, format="csv", name=name, **asked)
+        path = Path(home.config.config_dir) / answer["file"]
+        assert answer["bytes"] == path.stat().st_size > 0
+        found = list(csv.reader(path.open(encoding="utf-8", newline="")))
+        assert answer["rows"] == len(found) - 1
+        return found
+
+    everything = await table("everything")
+    [columns] = await table("nothing", start="2001-01-01", end="2001-01-02")
+    assert everything[0] == columns
+    since = (NOW - timedelta(days=3)).isoformat()
+    told = {
+        name
+        for entity_id in ("sensor.load", "climate.hall")
+        for part in (await act(home, "query_history", entity_id=entity_id, tier=tier, start=since))["series"][0][
+            "segments"
+        ]
+        for row in part["rows"]
+        for name in row
+    }
+    assert (len(everything) > 1) == bool(told)
+    assert tier == "five_minute" or told
+    assert told - {"tier"} <= set(columns)
+    for entity_id in ("sensor.load", "climate.hall"):
+        assert (await table(entity_id.replace(".", "_"), entities=entity_id))[0] == columns
+
+
 @pytest.mark.parametrize("tier", ["raw", "hourly"])
 async def test_a_layer_goes_into_parquet_as_in_archives(home: HomeAssistant, entry: MockConfigEntry, tier: str) -> None:
     answer = await act(home, "export", tier=tier, entities=["sensor.load", "climate.hall"])

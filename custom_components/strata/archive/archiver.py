@@ -6,7 +6,6 @@ is taken up by the next run: nothing is lost, nothing counted twice. All of it b
 
 from collections.abc import Callable
 from datetime import timedelta
-import logging
 import sqlite3
 import time
 
@@ -17,13 +16,11 @@ from ..store.sqlite import SqliteStore
 from ..store.tiers import DAILY, RAW
 from . import claim, manifest
 from .content import Content, Days, Events, Parts
-from .errors import ArchiveError, FileDamaged, TargetError
+from .errors import ArchiveError, FileDamaged, NotSent, TargetError
 from .manifest import ArchiveFile
 from .parquet import Written, sha256_of
 from .report import ArchiveReport, Wishes
 from .vault import Vault
-
-_LOGGER = logging.getLogger(__name__)
 
 
 class Stopped(ArchiveError):
@@ -155,12 +152,13 @@ class Archiver:
                 except ArchiveError as error:
                     if isinstance(error, Stopped):
                         raise
-                    _LOGGER.warning("%s was not archived, and stays: %s", period, error)
-                    report.note(period, error)
+                    report.keep(period, error)
                 finally:
                     self._vault.clear()
         except Stopped:
             report.problems.append("the run was ended early; the next one goes on")
+        finally:
+            report.warn()
 
     def _rolled(self) -> Micros:
         return self._access.read(lambda reader: watermark(reader.connection, DAILY)) or 0
@@ -195,12 +193,12 @@ class Archiver:
         """Make sure that a file could go somewhere before it is made.
 
         Raises:
-            TargetError: no target can be written to.
+            NotSent: no target can be written to.
         """
         refused = {name: self._vault.refused[name] for name in self._names if name in self._vault.refused}
         if refused and len(refused) == len(self._names):
             report.failing |= refused
-            raise next(iter(refused.values()))
+            raise NotSent(refused)
 
     def _is_settled[V](
         self, content: Content[V], newest: ArchiveFile | None, digest: str, when: TimeRange, *, delete: bool
@@ -328,7 +326,8 @@ class Archiver:
         """Bring a file to every target that has no proven copy of it.
 
         Raises:
-            ArchiveError: at least one has none even now; the others were served.
+            NotSent: at least one has none even now; the others were served.
+            ArchiveError: no target can give it now.
         """
         missing = self._access.read(lambda reader: manifest.missing(reader.connection, file.id, self._names))
         if not missing:
@@ -336,17 +335,17 @@ class Archiver:
         path = self._vault.scratch / f"{file.period}.parquet"
         if not (path.exists() and sha256_of(path) == file.sha256):
             path = self._vault.fetch(file)
-        failed: list[str] = []
+        failed: dict[str, TargetError] = {}
         for name in missing:
             self._look_around()
             try:
                 self._vault.send(file, name, path)
                 report.verified += 1
             except TargetError as error:
-                report.failing[name] = error
-                failed.append(str(error))
+                failed[name] = error
         if failed:
-            raise ArchiveError("; ".join(failed))
+            report.failing |= failed
+            raise NotSent(failed)
 
     # Letting go
 

@@ -1,5 +1,6 @@
 """What can go wrong with an archive."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -13,6 +14,15 @@ class FileDamaged(ArchiveError):
 
 class FileTooNew(ArchiveError):
     """A file was written by a newer Strata, in a form that this one does not know."""
+
+
+class NotSent(ArchiveError):
+    """A file is not at every target; `failed` says why not, by target."""
+
+    def __init__(self, failed: Mapping[str, TargetError]) -> None:
+        """Say all of it."""
+        super().__init__("; ".join(str(error) for error in failed.values()))
+        self.failed = failed
 
 
 class Problem(StrEnum):

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+import logging
 
 from ..store.tiers import Keeps
-from .errors import ArchiveError, FileDamaged, TargetError
+from .errors import ArchiveError, FileDamaged, NotSent, TargetError
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -29,6 +32,8 @@ class ArchiveReport:
     failing: dict[str, TargetError] = field(default_factory=dict)
     """By target: what it did last instead of what it should."""
 
+    unsent: dict[str, list[str]] = field(default_factory=dict)
+    """By target: periods of which it did not take the file."""
     damaged: int = 0
     """Problems that are damage, which no repetition mends."""
 
@@ -51,6 +56,21 @@ class ArchiveReport:
         if problem not in self.problems:
             self.problems.append(problem)
             self.damaged += isinstance(error, FileDamaged)
+
+    def keep(self, period: str, error: ArchiveError) -> None:
+        """Take note of a period that was not archived, and stays."""
+        self.note(period, error)
+        if isinstance(error, NotSent):
+            for target in error.failed:
+                self.unsent.setdefault(target, []).append(period)
+        else:
+            _LOGGER.warning("%s was not archived, and stays: %s", period, error)
+
+    def warn(self) -> None:
+        """Say what was not sent: a line for each target, however many periods it is."""
+        for target, periods in self.unsent.items():
+            first = periods[0] if len(periods) == 1 else f"{periods[0]} (and {len(periods) - 1} more)"
+            _LOGGER.warning("%s was not archived, and stays: %s", first, self.failing[target])
 
     @property
     def is_only_damage(self) -> bool:

@@ -201,3 +201,28 @@ def test_a_lost_store_gets_every_finished_month_back(world: World, tmp_path: Pat
     assert len(of_month(new.everything(), 11)) > 0
     assert [file.revision for file in new.access.read(lambda reader: manifest.all_files(reader.connection))] == [1] * 4
     new.store.abandon()
+
+
+def test_an_outage_is_one_line_for_each_target_and_run(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("nas", "share"):
+        world.targets[name] = LocalTarget(tmp_path / name)
+
+    def told() -> list[str]:
+        said = [record.message for record in caplog.records if record.levelname == "WARNING"]
+        caplog.clear()
+        return said
+
+    report = world.archive()
+    assert [problem[:11] for problem in report.problems if problem.startswith("2026")] == [
+        f"2026-{month}-01:" for month in ("08", "09", "10")
+    ]
+    line = "2026-08-01 (and 2 more) was not archived, and stays"
+    assert told() == [f"{line}: {tmp_path / name} is not the folder that was set up" for name in ("nas", "share")]
+
+    # With nowhere to go at all, and again.
+    world.targets = {"nas": world.targets["nas"]}
+    assert [world.archive().files, told()] == [[], [f"{line}: {tmp_path / 'nas'} is not the folder that was set up"]]
+    world.archiver(go_on=lambda: False).run()
+    assert told() == []
