@@ -54,17 +54,18 @@ async def async_erase(
 async def _erase(
     hass: HomeAssistant, entry: StrataConfigEntry, entities: Collection[str], *, dry_run: bool
 ) -> dict[str, Any]:
-    data = entry.runtime_data
-    began, started = to_micros(dt_util.utcnow()), monotonic()
-    if not await data.worker.flush():
-        raise StoreError("rows wait in memory because the store cannot be written")
-    found = await async_belongings(hass, entry, entities)
-    erased = await _from_store(data, found, entities, dry_run=dry_run)
-    archive = await _from_archives(data, found, dry_run=dry_run)
-    for one in found.series.values():
-        names = archive.names.get(one.key.identity, ())
-        found.add_earlier(one.key.identity, usable_ids(hass, found, one.labels.get("entity_id", ""), names))
-    mirrors = await _from_mirrors(data, found, dry_run=dry_run)
+    began, started, data = to_micros(dt_util.utcnow()), monotonic(), entry.runtime_data
+    # What mirrors send meanwhile would be deleted there with the rest, and is not sent a second time.
+    async with nullcontext() if dry_run else data.mirror_set.async_paused():
+        if not await data.worker.flush():
+            raise StoreError("rows wait in memory because the store cannot be written")
+        found = await async_belongings(hass, entry, entities)
+        erased = await _from_store(data, found, entities, dry_run=dry_run)
+        archive = await _from_archives(data, found, dry_run=dry_run)
+        for one in found.series.values():
+            names = archive.names.get(one.key.identity, ())
+            found.add_earlier(one.key.identity, usable_ids(hass, found, one.labels.get("entity_id", ""), names))
+        mirrors = await _from_mirrors(data, found, dry_run=dry_run)
     problems = [*archive.problems, *(each["problem"] for each in mirrors.told if each["problem"])]
     if not dry_run:
         if not archive.problems and not mirrors.again:
@@ -136,6 +137,10 @@ async def _from_mirrors(data: StrataData, found: Belongings, *, dry_run: bool) -
             answer["problem"] = f"{mirror.title}: {error}"
             done.again = done.again or not isinstance(error, MirrorUnsupported)
         done.told.append(answer)
+    for title in data.mirror_set.not_running():
+        problem = f"{title}: this mirror is not running, so nothing was deleted there"
+        done.told.append({"mirror": title, "databases": [], "problem": problem})
+        done.again = True
     return done
 
 

@@ -1,7 +1,8 @@
 """One running mirror: its feed, its place in the hub's life, and what is shown of it."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, override
 
@@ -29,6 +30,7 @@ from .const import (
     LOGGER,
 )
 from .core.model import Micros, Series, TimeRange, to_micros
+from .mirror.errors import MirrorError
 from .mirror.feed import MirrorFeed, Progress
 from .mirror.figures import Figures, MirrorNotice, NoticeKind
 from .mirror.influx import Connection, InfluxClient
@@ -118,7 +120,8 @@ class MirrorCoordinator(DataUpdateCoordinator[Progress]):
         self._worker = worker
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
-        self._deleting = asyncio.Lock()
+        self._pauses = 0
+        self._pausing = asyncio.Lock()
         data = subentry.data
         client = InfluxClient(async_get_clientsession(hass, data.get(CONF_VERIFY_SSL, True)), connection_of(data))
         plan = Plan(
@@ -137,28 +140,63 @@ class MirrorCoordinator(DataUpdateCoordinator[Progress]):
     async def async_delete_series(self, series: Iterable[Series], when: TimeRange | None = None) -> list[str]:
         """Delete the points of some series on the server; return the databases in which that was done.
 
-        Nothing is sent meanwhile: what is on its way could arrive after it was deleted.
+        Nothing is sent meanwhile. Readings share their points' names with other fields of the same source; those are
+        sent again from the store.
 
         Raises:
             MirrorUnsupported: this kind of server cannot.
             MirrorError: it could, and did not.
         """
-        async with self._deleting:
-            try:
+        there = [*series]
+        async with self.async_paused():
+            done = await self._delete_series(there, when)
+            self._send_siblings(there, when)
+            return done
+
+    @asynccontextmanager
+    async def async_paused(self) -> AsyncGenerator[None]:
+        """Send nothing meanwhile, not even what was read already; the place is kept, so nothing is lost.
+
+        Requests under way are waited for: what they carry could arrive after it was deleted.
+        """
+        self._pauses += 1
+        try:
+            async with self._pausing:
+                await self.feed.hold()
                 await self._halt()
-                return await self._delete_series([*series], when)
-            finally:
+                self.feed.release()
+            yield
+        finally:
+            self._pauses -= 1
+            if not self._pauses:
+                self.feed.release()
                 self._go_on()
+
+    def _send_siblings(self, there: list[Series], when: TimeRange | None) -> None:
+        """Send again what shares its points with series that were deleted, and was deleted with them."""
+        gone, named = {one.key for one in there}, {_known_by(one) for one in there}
+        siblings = {
+            one.id
+            for one in self._worker.all_series()
+            if one.id is not None and one.key not in gone and _known_by(one) in named
+        }
+        if siblings:
+            span = when or TimeRange(0, _now())
+            try:
+                self.feed.replay(span.start, span.end, frozenset(siblings))
+            except ValueError as error:
+                raise MirrorError(f"readings beside those that were deleted cannot be sent again: {error}") from error
 
     async def _delete_series(self, there: list[Series], when: TimeRange | None) -> list[str]:
         data = self.subentry.data
         client = InfluxClient(async_get_clientsession(self.hass, data.get(CONF_VERIFY_SSL, True)), connection_of(data))
         server = server_kind(data[CONF_SERVER])(client, data.get(CONF_VERSION, ""))
         layout = layout_of(data)
-        tiers = [RAW, *(content.value for content in sorted(contents_of(data) & ROLL_UPS))]
+        # What is sent now says nothing of what was sent before it was chosen anew.
+        tiers = [RAW, *(content.value for content in sorted(ROLL_UPS))]
+        # Points that arrived last are not found at once everywhere.
+        await asyncio.sleep(server.readable_after)
         done = await server.delete_series([layout.name(tier) for tier in tiers], there, when)
-        if Content.VIEWS not in contents_of(data):
-            return done
         of_views = await server.delete_series([layout.name(Content.VIEWS)], as_in_views(there), when)
         return [*dict.fromkeys([*done, *of_views])]
 
@@ -168,7 +206,8 @@ class MirrorCoordinator(DataUpdateCoordinator[Progress]):
         Raises:
             StoreError: the store cannot be written.
         """
-        self.figures.forget_lines({value for one in series for value in identity_tags(one).values()})
+        there = [*series]
+        self.figures.forget_lines((one.key.measurement, identity_tags(one)) for one in [*there, *as_in_views(there)])
         await self.feed.save()
         self.async_set_updated_data(self.feed.progress())
 
@@ -270,6 +309,11 @@ class MirrorCoordinator(DataUpdateCoordinator[Progress]):
 
     def _quarantined(self, notice: MirrorNotice) -> None:
         LOGGER.warning("The mirror %s does not take some lines, which are set aside: %s", self.title, notice.detail)
+
+
+def _known_by(series: Series) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return what points of a series are found by on a server."""
+    return series.key.measurement, tuple(sorted(identity_tags(series).items()))
 
 
 def _now() -> Micros:

@@ -1,7 +1,8 @@
 """The running mirrors: follows the hub's subentries and touches only what changed."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
@@ -48,6 +49,22 @@ class MirrorSet:
             for subentry_id, subentry in wanted.items():
                 if subentry_id not in self.running:
                     await self._begin(subentry)
+
+    def not_running(self) -> list[str]:
+        """Return the titles of mirrors that are set up and could not be started."""
+        return [
+            each.title
+            for each in self._entry.get_subentries_of_type(SUBENTRY_MIRROR)
+            if each.subentry_id not in self.running
+        ]
+
+    @asynccontextmanager
+    async def async_paused(self) -> AsyncGenerator[None]:
+        """Have no mirror send anything meanwhile; what is written waits in the store."""
+        async with AsyncExitStack() as paused:
+            for mirror in [*self.running.values()]:
+                await paused.enter_async_context(mirror.async_paused())
+            yield
 
     async def async_stop(self) -> None:
         """End all mirrors; their places are kept."""

@@ -1,5 +1,6 @@
 """History into a file, and away for ever, in Home Assistant."""
 
+from contextlib import nullcontext
 import csv
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -181,10 +182,14 @@ async def test_an_entity_is_erased_everywhere(home: HomeAssistant, entry: MockCo
     data = entry.runtime_data
     mirrors = {
         "good": SimpleNamespace(
-            title="Good", async_forget_lines=AsyncMock(), async_delete_series=AsyncMock(return_value=["strata_raw"])
+            title="Good",
+            async_paused=nullcontext,
+            async_forget_lines=AsyncMock(),
+            async_delete_series=AsyncMock(return_value=["strata_raw"]),
         ),
         "bad": SimpleNamespace(
             title="Bad",
+            async_paused=nullcontext,
             async_forget_lines=AsyncMock(),
             async_delete_series=AsyncMock(side_effect=MirrorUnsupported("InfluxDB 3 cannot delete")),
         ),

@@ -1,5 +1,6 @@
 """What erasing an entity reaches: readings made of it, findings about it, what it was called before, and memories."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 import json
 from pathlib import Path
@@ -253,7 +254,10 @@ async def test_points_under_earlier_ids_are_deleted_on_servers(
     home.states.async_set("sensor.second", "9", LOAD)
     await home.async_block_till_done()
     mirror = SimpleNamespace(
-        title="Server", async_forget_lines=AsyncMock(), async_delete_series=AsyncMock(return_value=["strata_raw"])
+        title="Server",
+        async_paused=nullcontext,
+        async_forget_lines=AsyncMock(),
+        async_delete_series=AsyncMock(return_value=["strata_raw"]),
     )
     key = SeriesKey.of_entity("home_assistant_events", made.id)
     found = ArchiveErasure(names={key.identity: {"sensor.zeroth", "sensor.third"}})
@@ -303,7 +307,10 @@ async def test_what_a_server_has_left_can_be_asked_for_again(
     home.states.async_remove("sensor.load")
     await home.async_block_till_done()
     mirror = SimpleNamespace(
-        title="Server", async_forget_lines=AsyncMock(), async_delete_series=AsyncMock(side_effect=error)
+        title="Server",
+        async_paused=nullcontext,
+        async_forget_lines=AsyncMock(),
+        async_delete_series=AsyncMock(side_effect=error),
     )
     with patch.dict(entry.runtime_data.mirror_set.running, {"one": mirror}):
         assert (await erase(home, "sensor.load"))["problems"] != []

@@ -63,6 +63,11 @@ class Delivery:
         """Sendings that wait for another try: recovered is only who has none of them."""
         self.trouble: MirrorError | None = None
         """Why points do not arrive now, None while they do."""
+        self._open = asyncio.Event()
+        self._open.set()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        self._under_way = 0
 
     async def send(self, batch: Batch, before_retry: Callable[[], Awaitable[None]]) -> None:
         """Send a batch and return when nothing of it is left to do.
@@ -101,14 +106,33 @@ class Delivery:
             self._troubled.discard(sending)
 
     async def _write(self, batch: Batch, sending: object) -> Accepted:
+        await self._open.wait()
         self._figures.requests += 1
+        self._under_way += 1
+        self._quiet.clear()
         try:
             answer = await self._writer.write(batch.database, batch.body)
         except MirrorTooLarge, MirrorRejected:
             self._answered(batch, sending)
             raise
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._quiet.set()
         self._answered(batch, sending)
         return answer
+
+    async def hold(self) -> None:
+        """Begin no further request, and return when those under way have ended: what they carried has arrived by then.
+
+        A request that is broken off is another matter: the server may still be busy with what it has received.
+        """
+        self._open.clear()
+        await self._quiet.wait()
+
+    def release(self) -> None:
+        """Send again after `hold`."""
+        self._open.set()
 
     def _answered(self, batch: Batch, sending: object) -> None:
         self._figures.sent += len(batch.lines)

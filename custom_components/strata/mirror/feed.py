@@ -185,6 +185,14 @@ class MirrorFeed:
         self._replay_asked.set()
         self._saved = float("-inf")
 
+    async def hold(self) -> None:
+        """Begin no further request, and return when those under way have ended: their time limit bounds the wait."""
+        await self._delivery.hold()
+
+    def release(self) -> None:
+        """Send again after `hold`."""
+        self._delivery.release()
+
     def wake(self) -> None:
         """Look for something new at once."""
         self._wake.set()

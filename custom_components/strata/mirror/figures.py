@@ -1,13 +1,14 @@
 """What a mirror counts, what it set aside, and what it has to say to its owner."""
 
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from ..core.model import Micros
 from .errors import Refusal
+from .line_protocol import speaks_of
 
 QUARANTINE_SHOWN = 100
 _LINE_SHOWN = 500
@@ -72,9 +73,10 @@ class Figures:
         self.quarantined += count
         self.poison.append(Poison(time, database, line[:_LINE_SHOWN], reason[:_LINE_SHOWN]))
 
-    def forget_lines(self, names: Collection[str]) -> None:
-        """Forget the lines set aside that speak of something that is being erased."""
-        kept = [each for each in self.poison if not any(name in each.line for name in names)]
+    def forget_lines(self, known_by: Iterable[tuple[str, Mapping[str, str]]]) -> None:
+        """Forget the lines set aside of what is being erased, known by measurement and tags."""
+        gone = [*known_by]
+        kept = [each for each in self.poison if not any(speaks_of(each.line, *one) for one in gone)]
         self.poison.clear()
         self.poison.extend(kept)
 

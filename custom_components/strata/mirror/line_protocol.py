@@ -46,6 +46,8 @@ _NAME_ESCAPES = {**_MEASUREMENT_ESCAPES, "=": "\\="}
 _TRAILING = re.compile(r"\\ *\Z")
 _TRAILING_SPACED = re.compile(r"\\ +\Z")
 _COMMENT = re.compile(r"\\*#")
+_HEAD_END = re.compile(r"(?<!\\) ")
+_COMMA = re.compile(r"(?<!\\),")
 _COMMENT_ESCAPED = re.compile(r"\\+#")
 
 
@@ -114,6 +116,16 @@ def _head(measurement: str, tags: tuple[tuple[str, str], ...]) -> str:
     if len(text) * 4 > MAX_SERIES_BYTES and len(text.encode(errors="replace")) > MAX_SERIES_BYTES:
         raise LineError(f"measurement and tags are longer than {MAX_SERIES_BYTES} bytes")
     return text
+
+
+def speaks_of(line: str, measurement: str, tags: Mapping[str, str]) -> bool:
+    """Tell whether a line, which may be cut off at its end, is one of a measurement's with these tags."""
+    head = line if (end := _HEAD_END.search(line)) is None else line[: end.start()]
+    # Where tags are cut off, what is missing may say it.
+    whole = end is not None
+    parts = _COMMA.split(head)
+    wanted = {f"{_key(key)}={_escape(value, _NAME_ESCAPES)}" for key, value in tags.items()}
+    return parts[0] == _measurement(measurement) and (not whole or wanted <= {*parts[1:]})
 
 
 def _stamp(time: Micros, precision: str) -> int:

@@ -13,6 +13,8 @@ from ..errors import MirrorQueryError
 from ..selection import Database
 from .base import Server, Signs
 
+_FORECAST = "_forecast"
+
 
 class VictoriaMetrics(Server):
     """VictoriaMetrics, single node."""
@@ -43,6 +45,9 @@ class VictoriaMetrics(Server):
         if when is not None:
             raise self.unsupported("delete a range: it deletes whole series")
         names = f'__name__=~"{measurement}_.*"'
+        if not measurement.endswith(_FORECAST):
+            # A measurement's forecasts begin with its name, and are told from it by nothing else.
+            names += f',__name__!~"{measurement}{_FORECAST}_.*"'
         answer = await self.client.request(
             "POST", "/api/v1/admin/tsdb/delete_series", params={"match[]": _selector(names, database, tags)}
         )
