@@ -70,12 +70,13 @@ async def _write_archived(
     """Write the days that are in archives, each as whoever knows more tells it."""
     if not data.archives.running:
         return []
-    if not await data.worker.read(lambda reader: manifest.files(reader.connection, DAILY, when)):
+    gone = await data.worker.read(lambda reader: manifest.gone(reader.connection, when))
+    if gone is None:
         return []
     ours: Mapping[SeriesKey, Series] = {one.key: one for one in series}
 
     def write(restorer: Restorer) -> list[str]:
-        for archived, days in restorer.days(when):
+        for archived, days in restorer.days(gone):
             one = ours.get(archived.key)
             if one is None:
                 continue

@@ -271,6 +271,15 @@ async def test_a_lost_store_gets_all_finished_months_back_where_they_were_archiv
     here = await call(home, "query_history", entity_id="sensor.energy", **span)
     assert (here["tiers"], days(here)) == (["daily", "archive"], before["energy"])
 
+    # An entity that came later asks no archive about months that are all here.
+    home.states.async_set("sensor.new", "5", {"unit_of_measurement": "W"})
+    await home.async_block_till_done()
+    await entry.runtime_data.worker.flush()
+    october = {"start": "2026-10-01T00:00:00+02:00", "end": span["end"]}
+    with patch("custom_components.strata.archive_set.ArchiveSet.async_read", side_effect=AssertionError):
+        assert (await call(home, "query_history", entity_id="sensor.new", **october))["problems"] == []
+        assert (await call(home, "export", tier="daily", format="csv", **october))["rows"] == 3 * 31
+
     # The card dies. What is on the stick is all there is.
     assert await home.config_entries.async_unload(entry.entry_id)
     for path in (tmp_path / "strata").glob("strata.db*"):

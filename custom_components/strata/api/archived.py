@@ -28,7 +28,7 @@ class Archived:
 
 
 async def from_archive(data: StrataData, series: Sequence[Series], when: TimeRange, finest: str) -> Archived:
-    """Return the archived days of some series; files are read only for days that are not kept here.
+    """Return the archived days of some series; only files of months of which days have left the store are read.
 
     Raises:
         StoreError: the store cannot be read.
@@ -39,7 +39,8 @@ async def from_archive(data: StrataData, series: Sequence[Series], when: TimeRan
 
     def older(reader: StoreReader) -> list[TimeRange]:
         parts = [archived_part(reader, timezone, one, when, finest) for one in series]
-        return [part for part in parts if part is not None and manifest.files(reader.connection, DAILY, part)]
+        left = [manifest.gone(reader.connection, part) for part in parts if part is not None]
+        return [part for part in left if part is not None]
 
     parts = await data.worker.read(older)
     if not parts:

@@ -84,18 +84,20 @@ class Eraser(Archiver):
         if dry_run:
             return
         if telling[0] is known[0] and kept:
-            self._rewrite(content, known[0], files[-1], kept)
+            self._rewrite(content, known, files[-1], kept)
         for file in telling:
             done.away += [target for target in self._vault.remove(file) if target not in done.away]
             done.removed.append(file.key)
 
-    def _rewrite[V](self, content: Content[V], proven: ArchiveFile, newest: ArchiveFile, kept: Parts[V]) -> None:
+    def _rewrite[V](self, content: Content[V], known: list[ArchiveFile], newest: ArchiveFile, kept: Parts[V]) -> None:
+        proven = known[0]
         path = self._vault.scratch / f"{proven.period}.parquet"
         written = content.write(path, kept, self._wishes.compression)
         file = self._announce(content, proven.period, proven.when, proven.digest, newest, written)
         self._spread(file, ArchiveReport())
-        if proven.settled is not None:
-            left = proven.settled
+        # Whichever revision days went for, this one stands for them now.
+        left = next((each.settled for each in known if each.settled is not None), None)
+        if left is not None:
             self._access.write(lambda store: store.transact(lambda c: manifest.settle(c, file.id, left)))
 
 

@@ -137,6 +137,20 @@ def files(connection: sqlite3.Connection, content: str, when: TimeRange | None =
     return [file for file in found.values() if when is None or file.when.overlaps(when)]
 
 
+def gone(connection: sqlite3.Connection, when: TimeRange) -> TimeRange | None:
+    """Return the part of a range outside of which no archived day is missing in the store, None where none is."""
+    settled = {
+        period
+        for (period,) in connection.execute(
+            "SELECT DISTINCT period FROM archive_file WHERE content = ? AND settled IS NOT NULL", (DAILY,)
+        )
+    }
+    spans = [file.when for file in files(connection, DAILY, when) if file.period in settled]
+    if not spans:
+        return None
+    return TimeRange(max(when.start, spans[0].start), min(when.end, max(each.end for each in spans)))
+
+
 def all_files(connection: sqlite3.Connection) -> list[ArchiveFile]:
     """Return every revision that was announced, oldest first."""
     return [ArchiveFile(*row) for row in connection.execute(f"SELECT {_COLUMNS} FROM archive_file ORDER BY id")]

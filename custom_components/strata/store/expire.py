@@ -57,5 +57,11 @@ def expire_days(
     if found:
         with transaction(connection):
             connection.executemany(f"DELETE FROM {ladder[DAILY].table} WHERE key = ?", [(key,) for key, _, _ in found])
+            # Months that an archive has are not whole here any more.
+            until = max(key_period(key) + 1 for key, _, _ in found) * ladder[DAILY].span
+            connection.execute(
+                "UPDATE archive_file SET settled = ? WHERE content = ? AND settled IS NULL AND start < ?",
+                (EXPIRE, DAILY, until),
+            )
             operations.record(connection, done)
     return Operation(EXPIRE, now, time.perf_counter() - began, done.records_processed, done.bytes_freed)

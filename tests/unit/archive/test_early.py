@@ -1,9 +1,12 @@
 """Months that are archived as soon as they are over: they stay here, are written once, and outlive the store."""
 
 from collections.abc import Generator
+from datetime import datetime
 from pathlib import Path
 import shutil
+from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 
 from custom_components.strata.archive import manifest
@@ -11,9 +14,10 @@ from custom_components.strata.archive.adopt import Adopter
 from custom_components.strata.archive.parquet import sha256_of
 from custom_components.strata.archive.report import Wishes
 from custom_components.strata.archive.targets.local import LocalTarget
-from custom_components.strata.core.model import Row, from_micros
+from custom_components.strata.core.model import Row, TimeRange, from_micros, to_micros
+from custom_components.strata.core.rollup import Rollup
 from custom_components.strata.store.tiers import DAILY, DAY, HOUR
-from tests.archive_world import SERIES, World
+from tests.archive_world import EVER, SERIES, World
 
 AUGUST, SEPTEMBER, OCTOBER, NOVEMBER = (
     f"archives/2026/data_2026-{month}-01.parquet" for month in ("08", "09", "10", "11")
@@ -226,3 +230,50 @@ def test_an_outage_is_one_line_for_each_target_and_run(
     assert [world.archive().files, told()] == [[], [f"{line}: {tmp_path / 'nas'} is not the folder that was set up"]]
     world.archiver(go_on=lambda: False).run()
     assert told() == []
+
+
+def test_files_of_months_that_are_here_as_a_whole_need_no_reading(world: World) -> None:
+    def gone() -> TimeRange | None:
+        return world.access.read(lambda reader: manifest.gone(reader.connection, EVER))
+
+    ladder, before = world.store.ladder, world.local()
+    world.store.ladder = ladder.keeping({DAILY: None})
+    assert world.archive().files == [AUGUST, SEPTEMBER, OCTOBER]
+    assert gone() is None
+
+    world.store.ladder = ladder
+    world.archive()
+    first, last = (to_micros(datetime(2026, month, 1, tzinfo=ZoneInfo("Europe/Berlin"))) for month in (8, 10))
+    assert gone() == TimeRange(first, last)
+    part = TimeRange(last - DAY, last + DAY)
+    assert world.access.read(lambda reader: manifest.gone(reader.connection, part)) == TimeRange(last - DAY, last)
+    assert world.access.read(lambda reader: manifest.gone(reader.connection, TimeRange(last, last + DAY))) is None
+
+    # A revision of which nothing went yet is of a month of which something did.
+    world.targets["away"] = LocalTarget(world.folder / "away")
+    [power] = [one for key, one in world.series.items() if key == "power"]
+    with world.store.reader() as reader:
+        days = reader.tier(DAILY, power.id or 0, power.kind, EVER)
+    one = days.select(np.arange(len(days)) == 0)
+    back = one.starts[0] - (first + 40 * DAY)
+    moved = Rollup(one.kind, one.starts - back, one.ends - back, one.columns, one.states)
+    world.store.put_buckets(DAILY, [(power, moved)])
+    assert world.archive().rows_deleted == 0
+    assert gone() == TimeRange(first, last)
+    assert before.keys() <= world.everything().keys()
+
+
+def test_days_that_went_without_an_archive_are_looked_for_in_the_files_that_have_them(world: World) -> None:
+    ladder, before = world.store.ladder, world.local()
+    world.store.ladder = ladder.keeping({DAILY: None})
+    world.archive()
+    world.store.ladder = ladder
+    assert world.store.expire_days(world.clock).records_processed > 0
+    assert world.local() != before
+    assert world.everything() == before
+    gone = world.access.read(lambda reader: manifest.gone(reader.connection, EVER))
+    assert gone is not None
+    assert all(key[2] in gone for key in before.keys() - world.local().keys())
+    # The month that is half here is not made anew without the half that went.
+    assert world.archive().files == []
+    assert world.everything() == before

@@ -62,7 +62,8 @@ _ANOMALIES = ("CREATE TABLE anomaly (entity TEXT PRIMARY KEY, state TEXT NOT NUL
 
 _ARCHIVE = (
     # period: the first day of the month (daily) or the day (raw); digest: of the local rows the file was made of;
-    # settled: of the local rows that were left when the file had taken over, NULL before that.
+    # settled: of the local rows that were left when the file had taken over, NULL before that
+    # (and something that no rows are where days went without an archive).
     """CREATE TABLE archive_file (
         id INTEGER PRIMARY KEY AUTOINCREMENT, content TEXT NOT NULL, period TEXT NOT NULL, revision INTEGER NOT NULL,
         key TEXT NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, rows INTEGER NOT NULL,
