@@ -1,18 +1,24 @@
 """Erasing from archives: revisions without the series, proven before the older files go."""
 
 from collections.abc import Generator
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 
 from custom_components.strata.archive import manifest
 from custom_components.strata.archive.erase import ArchiveErasure, Eraser
 from custom_components.strata.archive.restore import Restorer
 from custom_components.strata.archive.targets.local import LocalTarget
-from custom_components.strata.core.model import SeriesKey
+from custom_components.strata.core.model import SeriesKey, TimeRange, to_micros
+from custom_components.strata.core.rollup import Rollup
+from custom_components.strata.store.tiers import DAILY, DAY
 from tests.archive_world import EVER, World
 
 FIRST, SECOND = "archives/2026/data_2026-08-01.parquet", "archives/2026/data_2026-09-01.parquet"
+AUGUST = TimeRange(*(to_micros(datetime(2026, month, 1, tzinfo=ZoneInfo("Europe/Berlin"))) for month in (8, 9)))
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +69,27 @@ def test_files_give_way_to_revisions_without_the_entity(world: World) -> None:
     assert erase(world, "sensor.power").rewritten == []
     assert world.archive().problems == []
     assert "sensor.power" not in archived(world)
+
+
+def test_a_revision_that_days_did_not_go_for_yet_is_still_one_of_a_month_that_is_not_whole_here(world: World) -> None:
+    before = archived(world)
+    [days] = [days for one, days in Restorer(world.vault()).days(AUGUST, {"sensor.energy"})]
+    first = days.select(np.arange(len(days)) == 0)
+    moved = Rollup(first.kind, first.starts - 5 * DAY, first.ends - 5 * DAY, first.columns, first.states)
+    world.store.put_buckets(DAILY, [(world.series["energy"], moved)])
+    second, third = (FIRST.replace(".parquet", f".r{number}.parquet") for number in (2, 3))
+    assert world.archiver().archive(AUGUST).files == [second]
+
+    done = erase(world, "sensor.power")
+    assert (done.removed, done.problems) == ([second, FIRST, SECOND], [])
+    assert third in keys(world)
+    gone = world.access.read(lambda reader: manifest.gone(reader.connection, AUGUST))
+    assert gone == AUGUST
+    after = {name: days for name, days in before.items() if name != "sensor.power"}
+    after["sensor.energy"] = [int(moved.starts[0]), *after["sensor.energy"]]
+    assert archived(world) == after
+    report = world.archive()
+    assert (report.files, report.rows_deleted, archived(world)) == ([], 1, after)
 
 
 def test_a_file_of_nothing_else_goes_altogether(world: World) -> None:
