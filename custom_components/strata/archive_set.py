@@ -205,11 +205,11 @@ class ArchiveSet:
         self, operation: str, work: Callable[[Archiver], ArchiveReport], *, dry_run: bool = False
     ) -> ArchiveReport:
         wishes = await self._wishes()
-        if operation in {OPERATION, OPERATION_RANGE} and not dry_run:
-            entities = entities_here(self._hass)
-            await self._worker.write(lambda store: aliases.resolve(store, entities))
         async with self._threads.writing:
             began = _now()
+            if operation in {OPERATION, OPERATION_RANGE} and not dry_run:
+                entities = entities_here(self._hass)
+                await self._worker.write(lambda store: aliases.resolve(store, entities))
             try:
                 await self.async_require()
             except DependencyMissing as error:
@@ -309,10 +309,9 @@ class ArchiveSet:
             DependencyMissing: a library is missing.
             StoreError: the store cannot be used.
         """
-        entities = entities_here(self._hass)
         async with self._threads.writing:
             await self.async_require()
-            began = _now()
+            entities, began = entities_here(self._hass), _now()
             report = await self._off_loop(
                 lambda vault: Adopter(vault, _now, entities, go_on=lambda: not self._stopped).adopt(
                     target, dry_run=dry_run

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.repairs import DOMAIN as REPAIRS
@@ -16,7 +16,9 @@ import pandas as pd  # noqa: F401 - pyarrow imports it, which never ends while a
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.strata.archive import aliases
 from custom_components.strata.archive.errors import Problem, TargetError
+from custom_components.strata.archive_threads import threads_of
 from custom_components.strata.const import DOMAIN
 from custom_components.strata.core.model import to_micros
 from custom_components.strata.dependencies import DependencyMissing
@@ -155,6 +157,22 @@ async def test_entities_that_come_later_take_their_history_up_by_themselves(
     assert {day["avg_value"] for day in days(told)} == {100.0}
     answer = await call(home, "adopt_archive")
     assert (answer["files"], answer["entities_not_here"]) == ([], [])
+
+
+async def test_what_files_are_called_does_not_change_while_another_run_goes_on(
+    home: HomeAssistant, start_hub: StartHub, usb: Path, energy: er.RegistryEntry
+) -> None:
+    await start_hub(local(usb), **KEEP)
+    await call(home, "adopt_archive")
+    held: list[bool] = []
+
+    def resolve(*given: Any) -> int:
+        held.append(threads_of(home).writing.locked())
+        return aliases.resolve(*given)
+
+    with patch("custom_components.strata.archive_set.aliases", Mock(resolve=resolve)):
+        await call(home, "archive")
+    assert held == [True]
 
 
 async def test_the_repair_takes_it_up(

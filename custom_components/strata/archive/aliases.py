@@ -126,11 +126,8 @@ def resolve(store: SqliteStore, entities: Mapping[str, str]) -> int:
         own = store.find(SeriesKey(measurement, identity, name))
         if known_as is None or own is None:
             continue
+        # What the store has of it itself stays: it may be in no file yet, and goes into one under the new name.
         _note(store, own, entity_id, known_as)
-        if known_as != identity:
-            # What was put back of it under its old name is in the files, and told under the new one.
-            store.save_series()
-            store.erase([own], forget=True)
         count += 1
     store.save_series()
     return count

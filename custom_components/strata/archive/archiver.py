@@ -12,6 +12,7 @@ import time
 from ..core.model import MICROS_PER_SECOND, Micros, TimeRange
 from ..store import buckets
 from ..store.job import watermark
+from ..store.pace import paced
 from ..store.sqlite import SqliteStore
 from ..store.tiers import DAILY, RAW
 from . import claim, manifest
@@ -184,7 +185,7 @@ class Archiver:
         self, content: Content[V], period: str, when: TimeRange, newest: ArchiveFile | None, report: ArchiveReport
     ) -> None:
         """Make the file that would be sent, of what is here, and say how large it is."""
-        parts = self._access.read(lambda reader: content.local(reader, when))
+        parts = self._local(content, when)
         written = content.write(self._vault.scratch / f"{period}.parquet", parts, self._wishes.compression)
         revision = 1 if newest is None else newest.revision + 1
         report.add(period, manifest.key_of(content.name, period, revision), written.rows, written.bytes)
@@ -228,7 +229,7 @@ class Archiver:
         """Return the file that holds everything the store has of a period; write it where there is none."""
         if newest is not None and newest.digest == digest and self._is_whole(newest):
             return newest
-        parts = self._access.read(lambda reader: content.local(reader, when))
+        parts = self._local(content, when)
         known = self._access.read(lambda reader: manifest.revisions(reader.connection, content.name, period))
         base = self._base(content, known, digest)
         if base is not None:
@@ -244,6 +245,14 @@ class Archiver:
         file = self._announce(content, period, when, digest, newest, written)
         report.add(period, file.key, written.rows, written.bytes)
         return file
+
+    def _local[V](self, content: Content[V], when: TimeRange) -> Parts[V]:
+        """Return what the store holds of a range; of what files call otherwise it has some under that name, too."""
+        parts = self._access.read(lambda reader: content.local(reader, when))
+        called = self._vault.aliases()
+        if not called.keys:
+            return parts
+        return content.called(((series, kind, of) for (_, kind), (series, of) in paced(parts.items())), called)
 
     def _is_whole(self, file: ArchiveFile) -> bool:
         return self._access.read(lambda reader: manifest.has_whole_copy(reader.connection, file.id))

@@ -74,8 +74,12 @@ class Content[V](ABC):
 
     def load(self, path: Path, called: Aliases = NO_ALIASES) -> Parts[V]:
         """Read a whole file, its series under the names that they have here; two that are one here are merged."""
+        return self.called(self.parts(path), called)
+
+    def called(self, parts: Iterable[tuple[Series, Kind, V]], called: Aliases) -> Parts[V]:
+        """Return parts under the names that they have here; two that are one here are merged."""
         found: Parts[V] = {}
-        for one, kind, content in self.parts(path):
+        for one, kind, content in parts:
             series = called.of(one)
             known = found.get((series.key, kind))
             found[series.key, kind] = (series, content if known is None else self.merged(known[1], content))

@@ -356,8 +356,40 @@ def test_entities_that_are_not_there_yet_wait_and_go_on_when_they_come(new: Worl
     put_back(new.store, list(Restorer(new.vault()).days(EVER, {"sensor.power"})))
     assert adopt(new).waiting == []
     assert new.archived() == renamed(old.days)
-    assert new.store.find(SeriesKey.of_entity("home_assistant_events", "power")) is None
-    assert not [key for key in new.local() if key[0] == "entity:power"]
+    assert {key: day for key, day in new.local().items() if key[0] == "entity:power"} == kept, "nothing is erased"
+    # When the time that they were put back for is over they go, because the files have them.
+    new.live(3)
+    report = new.archive()
+    assert (report.problems, report.files, report.rows_deleted) == ([], [], len(kept))
+    assert new.archived() == renamed(old.days)
+
+
+def test_what_a_store_has_itself_of_an_entity_that_comes_back_stays_and_is_archived_as_its(
+    old: World, tmp_path: Path
+) -> None:
+    """A backup is put back; a sensor is gone since, its archive is taken up, and it gets a new registry id."""
+    world = World(tmp_path, like=old)
+    shutil.copytree(old.folder / "usb", tmp_path / "usb", dirs_exist_ok=True)
+    for file in files(world):
+        world.store.transact(lambda connection, file=file: manifest.withdraw(connection, file.id))
+    before = world.local()
+    own = {key[1:]: day for key, day in before.items() if key[0] == "entity:power"}
+    assert len(own) > 10, "they are in no file"
+    without = {f"sensor.{name}": name for name in SERIES if name != "power"}
+    assert adopt(world, entities=without).waiting == ["sensor.power"]
+    assert adopt(world, entities={**without, "sensor.power": "again"}).waiting == []
+    assert world.local() == before
+    theirs = {key[1:]: day for key, day in old.days.items() if key[0] == "entity:power"}
+    assert {key[1:]: day for key, day in world.archived().items() if key[0] == "entity:again"} == theirs
+    assert world.store.all_series()[0].key.identity == "entity:power", "it was first of all, and stays"
+    # They leave for the archive with others of their age, under the name that it has now.
+    world.clock += 80 * DAY
+    world.ladder()
+    assert world.archive().problems == []
+    assert "entity:power" not in {key[0] for key in world.local()}
+    there = {key[1:]: day for key, day in world.archived().items() if key[0] == "entity:again"}
+    assert there.items() >= own.items()
+    assert there.items() >= {key: theirs[key] for key in theirs.keys() - own.keys()}.items()
 
 
 def test_one_entity_that_is_two_series_of_one_file_is_told_as_one(new: World, old: World) -> None:
