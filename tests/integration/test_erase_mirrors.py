@@ -15,6 +15,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.strata.const import DOMAIN
+from custom_components.strata.core.model import Kind, Series, SeriesKey
 from custom_components.strata.mirror.influx import pack
 from custom_components.strata.mirror.selection import Content
 from tests.integration.given import StartHub
@@ -326,6 +327,20 @@ async def test_a_server_that_is_down_is_named_and_asked_again(
 
 async def until_values(place: Place, entity_id: str, values: set[float]) -> None:
     await until_points(place, entity_id, values, dt_util.utc_from_timestamp(0))
+
+
+@pytest.mark.parametrize("place", ["victoria_metrics"], indirect=True)
+async def test_forecasts_whose_name_begins_like_a_reading_stay(
+    home: HomeAssistant, start_hub: StartHub, place: Place
+) -> None:
+    mirror = mirror_of(await start_hub(everything_at(place)))
+    now = int(dt_util.utcnow().timestamp() * 1e9)
+    lines = [f"carbon_intensity{end},region=DE carbon=3.0 {now}" for end in ("", "_forecast")]
+    await mirror.feed._delivery._writer.write(f"{BASE}_raw", pack(lines))
+    await mirror.async_delete_series(
+        [Series(SeriesKey.of_tags("carbon_intensity", {"region": "DE"}, "carbon"), Kind.MEASUREMENT)]
+    )
+    assert measurements(await place.points()) == {"carbon_intensity_forecast_carbon"}
 
 
 # Lines that were set aside

@@ -109,3 +109,11 @@ def test_nothing_goes_before_every_target_has_the_revision(world: World, tmp_pat
     del world.targets["away"]
     assert erase(world, "sensor.power").problems == []
     assert archived(world) == {name: days for name, days in before.items() if name != "sensor.power"}
+
+
+def test_what_it_was_called_when_files_were_made_is_told(world: World) -> None:
+    [power] = [one for one in world.store.all_series() if one.labels.get("entity_id") == "sensor.power"]
+    world.store.series(power.key, kind=power.kind, unit=power.unit, labels={**power.labels, "entity_id": "sensor.oven"})
+    assert erase(world, "sensor.oven", dry_run=True).names == {power.key.identity: {"sensor.power"}}
+    assert erase(world, "sensor.oven").names == {power.key.identity: {"sensor.power"}}
+    assert "sensor.power" not in archived(world)

@@ -17,6 +17,7 @@ from custom_components.strata.mirror.line_protocol import (
     decode,
     encode,
     encode_block,
+    speaks_of,
 )
 
 NOON = 1_763_726_400_000_000
@@ -277,3 +278,19 @@ def test_encoding_is_fast_enough_for_a_home():
     for each in points:
         encode(each)
     assert len(points) / (time.process_time() - began) > 20_000
+
+
+@pytest.mark.parametrize(
+    ("line", "measurement", "tags", "spoken_of"),
+    [
+        ("events,domain=sensor,entity_id=sensor.a value=1.0 5", "events", {"entity_id": "sensor.a"}, True),
+        ("events,domain=sensor,entity_id=sensor.a_2 value=1.0 5", "events", {"entity_id": "sensor.a"}, False),
+        ('events,entity_id=sensor.b state=",entity_id=sensor.a " 5', "events", {"entity_id": "sensor.a"}, False),
+        ("other,entity_id=sensor.a value=1.0 5", "events", {"entity_id": "sensor.a"}, False),
+        ("air,location=My\\ Home\\,\\ up,parameter=CO aqi=1.0 5", "air", {"location": "My Home, up"}, True),
+        ("air,location=My\\ Home,parameter=CO aqi=1.0 5", "air", {"location": "My Home", "parameter": "O3"}, False),
+        ("events,domain=sensor,entity_i", "events", {"entity_id": "sensor.a"}, True),
+    ],
+)
+def test_whose_line_it_is(line: str, measurement: str, tags: dict[str, str], spoken_of: bool) -> None:
+    assert speaks_of(line, measurement, tags) is spoken_of
