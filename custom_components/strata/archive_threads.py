@@ -6,6 +6,7 @@ their way.
 
 import asyncio
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 import shutil
@@ -56,6 +57,10 @@ async def async_in_folder[T](hass: HomeAssistant, work: Callable[[Path], T]) -> 
             return work(folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            if threads.folders <= {folder}:
+                # Others may be about to make theirs in it; the last one leaves nothing behind.
+                with suppress(OSError):
+                    parent.rmdir()
 
     try:
         return await _until_ended(hass.async_add_executor_job(run))

@@ -170,7 +170,7 @@ def add_bucket(person: Person, bucket: S3Stub) -> None:
 def archive_fails_and_goes_on(home: LiveHome, person: Person, bucket: S3Stub) -> int:
     """Archive while the bucket refuses and when it does not; return how many months there are."""
     planned = home.action("archive", {"dry_run": True})
-    assert planned["files"] == []
+    assert len(planned["files"]) == len(planned["periods"])
     assert len(planned["periods"]) in {2, 3, 4}
 
     bucket.refuse = lambda method, key, headers: Refusal(403, "AccessDenied")
