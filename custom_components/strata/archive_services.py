@@ -1,6 +1,7 @@
 """The actions that archive, and that bring archived days back."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from itertools import islice
 from time import monotonic
@@ -146,7 +147,9 @@ async def _async_restore(call: ServiceCall) -> ServiceResponse:
     began, started = to_micros(dt_util.utcnow()), monotonic()
     work = _work(call, data.worker, into, content, when, entities)
     try:
-        answer, restorer = await data.archives.async_read(lambda restorer: (work(restorer), restorer))
+        # What is being erased does not come back beside it.
+        async with nullcontext() if into == INTO_ANSWER else data.erasing:
+            answer, restorer = await data.archives.async_read(lambda restorer: (work(restorer), restorer))
     except StoreError as error:
         raise store_failed(error) from error
     if into == INTO_STORE:

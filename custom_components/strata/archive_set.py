@@ -309,7 +309,7 @@ class ArchiveSet:
             DependencyMissing: a library is missing.
             StoreError: the store cannot be used.
         """
-        async with self._threads.writing:
+        async with self._entry.runtime_data.erasing, self._threads.writing:
             await self.async_require()
             entities, began = entities_here(self._hass), _now()
             report = await self._off_loop(

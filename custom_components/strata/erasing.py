@@ -12,8 +12,11 @@ from homeassistant.util import dt as dt_util
 
 from .archive.erase import ArchiveErasure
 from .belongings import Belongings, async_belongings, usable_ids
+from .core.entity_series import MEASUREMENT
 from .core.model import Series, to_micros
+from .import_services import async_leave_out, import_runs
 from .mirror.errors import MirrorError, MirrorUnsupported
+from .refusal import refusal
 from .runtime import StrataConfigEntry, StrataData
 from .store.base import StoreError
 from .store.erase import Erased
@@ -38,12 +41,13 @@ async def async_erase(
 ) -> dict[str, Any]:
     """Erase everything that belongs to entities, or say what that would be; return the report.
 
-    One erasure at a time, or each would delete what the other leaves. The series themselves go last, and only when
-    nothing is left that asking again could do: as long as they are known, the same can be asked for again, whatever it
-    was that interrupted it.
+    One erasure at a time, or each would delete what the other leaves, and nothing comes back meanwhile. The series
+    themselves go last, and only when nothing is left that asking again could do: as long as they are known, the same
+    can be asked for again, whatever it was that interrupted it.
 
     Raises:
         NotThere: nothing of one of the entities is stored.
+        ServiceValidationError: an import is under way.
         StoreError: the store cannot be used.
     """
     # Who only looks deletes nothing, and waits for nobody.
@@ -60,6 +64,8 @@ async def _erase(
         if not await data.worker.flush():
             raise StoreError("rows wait in memory because the store cannot be written")
         found = await async_belongings(hass, entry, entities)
+        if not dry_run:
+            await _leave_out(hass, data, found, entities)
         erased = await _from_store(data, found, entities, dry_run=dry_run)
         archive = await _from_archives(data, found, dry_run=dry_run)
         for one in found.series.values():
@@ -88,6 +94,14 @@ async def _erase(
         "left": found.left,
         "problems": problems,
     }
+
+
+async def _leave_out(hass: HomeAssistant, data: StrataData, found: Belongings, entities: Collection[str]) -> None:
+    """See to it that no import brings back what is erased."""
+    if import_runs(hass):
+        raise refusal("erase_while_importing")
+    ours = [key.identity.removeprefix("entity:") for key in found.series if key.measurement == MEASUREMENT]
+    await async_leave_out(hass, data.worker, [*entities, *ours])
 
 
 async def _from_store(data: StrataData, found: Belongings, entities: Collection[str], *, dry_run: bool) -> Erased:

@@ -1,7 +1,7 @@
 """The action that brings history in from elsewhere; it goes on in the background and after a restart."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
@@ -23,7 +23,7 @@ from .refusal import hub_of, refusal
 from .runtime import StrataConfigEntry
 from .store.backlog import load_note
 from .store.base import StoreError
-from .store.sqlite import SqliteStore
+from .store.worker import StoreWorker
 
 EVENT_IMPORT = f"{DOMAIN}_import"
 INFLUXDB = "influxdb"
@@ -38,6 +38,8 @@ SERVICE_IMPORT_HISTORY = "import_history"
 
 UNDER_WAY = "import_under_way"
 """The note of an import that goes on after a restart; only of one without credentials."""
+ATTR_WITHOUT = "without"
+"""What was erased since, as it is known for life."""
 RUNNING: HassKey[asyncio.Task[None]] = HassKey(f"{DOMAIN}.import")
 
 IMPORT_SCHEMA = probatio.Schema(
@@ -63,10 +65,16 @@ def async_setup_import_services(hass: HomeAssistant) -> None:
     )
 
 
+@callback
+def import_runs(hass: HomeAssistant) -> bool:
+    """Tell whether an import is under way."""
+    return (running := hass.data.get(RUNNING)) is not None and not running.done()
+
+
 async def _async_import(call: ServiceCall) -> ServiceResponse:
     """Begin an import, or go on with one."""
     entry = hub_of(call.hass)
-    if (running := call.hass.data.get(RUNNING)) is not None and not running.done():
+    if import_runs(call.hass):
         raise refusal("import_under_way")
     try:
         source = _source(call.hass, entry, call.data)
@@ -109,6 +117,18 @@ async def async_resume_import(hass: HomeAssistant, entry: StrataConfigEntry) -> 
     _begin(hass, entry, source, {**asked, ATTR_ENTITIES: _as_now(hass, asked.get(ATTR_ENTITIES))})
 
 
+async def async_leave_out(hass: HomeAssistant, worker: StoreWorker, erased: Collection[str]) -> None:
+    """Have an import that waits for a restart leave out what is erased: entity ids, or how the registry knows them.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    asked = await worker.read(lambda reader: load_note(reader.connection, UNDER_WAY))
+    if asked is not None:
+        without = sorted({*asked.get(ATTR_WITHOUT, ()), *(_for_life(hass, [*erased]) or ())})
+        await worker.write(lambda store: store.save_note(UNDER_WAY, {**asked, ATTR_WITHOUT: without}))
+
+
 def _for_life(hass: HomeAssistant, entities: list[str] | None) -> list[str] | None:
     """Return entities as the registry knows them for life: one may be given another id before the import goes on."""
     if entities is None:
@@ -145,12 +165,14 @@ async def _async_run(
     job = ImportJob(hass, worker, source, _now, report)
     entry.runtime_data.importing = job.progress
     show()
-    more = {"start": asked[ATTR_START]} if ATTR_START in asked else {}
+    more = {name: asked[name] for name in (ATTR_START, ATTR_WITHOUT) if name in asked}
     try:
+        async with entry.runtime_data.erasing:
+            pass  # What is being erased is gone before anything comes in.
         await job.run(asked.get(ATTR_ENTITIES), **more)
         await worker.write(lambda store: store.save_note(UNDER_WAY, None))
         # Hours of the changes that came in, which otherwise follow within the hour; views are made of hours.
-        await worker.write(SqliteStore.roll_up)
+        await worker.roll_up()
     except (ImportFailed, StoreError) as error:
         LOGGER.error("The import from %s ended early and goes on when it is asked for again: %s", source.name, error)
     entry.runtime_data.views.soon()

@@ -5,7 +5,7 @@ the first row enters, so that a run that goes on, and one that runs again, draw 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 import time
 from typing import Any
@@ -83,8 +83,15 @@ class ImportJob:
         self._note = f"import:{source.name}"
         self.progress = Progress(source.name)
 
-    async def run(self, entities: Sequence[str] | None = None, start: Micros = _BEGIN) -> Progress:
+    async def run(
+        self, entities: Sequence[str] | None = None, start: Micros = _BEGIN, without: Collection[str] = ()
+    ) -> Progress:
         """Import what is older than our own history, of these entities or of all that we record.
+
+        Args:
+            entities: entity ids.
+            start: from when on.
+            without: entities left out, by entity id or as the registry knows them for life.
 
         Raises:
             ImportFailed: the source cannot be read.
@@ -96,7 +103,7 @@ class ImportJob:
             await self._worker.roll_up()
             begins = await self._worker.write(lambda store: store.begin_import(started))
             note = await self._worker.read(lambda reader: load_note(reader.connection, self._note)) or {}
-            chosen = await self._chosen(entities)
+            chosen = await self._chosen(entities, without)
             progress.entities = len(chosen)
             for entity_id in chosen:
                 progress.entity_id = entity_id
@@ -119,8 +126,13 @@ class ImportJob:
         done = Operation(OPERATION, started, seconds, progress.hours + progress.rows, 0, errors)
         await self._worker.write(lambda store: store.record_operation(done))
 
-    async def _chosen(self, entities: Sequence[str] | None) -> list[str]:
-        known = await self._source.entities()
+    async def _chosen(self, entities: Sequence[str] | None, without: Collection[str]) -> list[str]:
+        registry = er.async_get(self._hass)
+        known = [
+            entity_id
+            for entity_id in await self._source.entities()
+            if entity_id not in without and ((one := registry.async_get(entity_id)) is None or one.id not in without)
+        ]
         if entities is not None:
             return [entity_id for entity_id in entities if entity_id in known]
         ours = {one.labels.get("entity_id") for one in self._worker.all_series() if one.key.measurement == MEASUREMENT}
