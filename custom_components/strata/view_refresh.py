@@ -9,6 +9,7 @@ from homeassistant.core import HomeAssistant
 from .core.model import Micros, SeriesKey
 from .home import HomeAssistantAccess
 from .sources.base import Json
+from .store.base import StoreError
 from .store.sqlite import SqliteStore
 from .store.tiers import HOUR
 from .store.views.day import CARBON, PRICES, Inputs
@@ -44,8 +45,15 @@ class ViewRefresh:
     async def run(self) -> None:
         """Work views out when that is asked for; look every ten minutes whether they are due. Until cancelled."""
         while True:
-            if await self._is_asked() or await self.is_due():
+            asked = await self._is_asked()
+            if not (asked or await self.is_due()):
+                continue
+            try:
                 await self.refresh()
+            except StoreError:
+                if asked:
+                    self._asked.set()  # Whoever begins again does what was asked for.
+                raise
 
     async def _is_asked(self) -> bool:
         """Wait until somebody asks, but no longer than until the next look; tell whether somebody did."""

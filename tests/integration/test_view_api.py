@@ -1,5 +1,6 @@
 """Views in Home Assistant: what they are told by the home, and how they are asked."""
 
+import asyncio
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -248,3 +249,24 @@ async def test_history_is_told_by_action_rest_and_stream(
     assert [event["series"][0]["segments"][0]["rows"][0]["value"] for event in events] == [2000.0, 0.0]
     await socket.send_json_auto_id({"type": "strata/history", "entity_id": "sensor.nothing"})
     assert (await socket.receive_json())["error"]["code"] == "entity_not_recorded"
+
+
+async def test_what_was_asked_for_is_done_after_a_failure(home: HomeAssistant, start_hub: StartHub) -> None:
+    """The store could not be written as it was tried; whoever begins again does it, and not the look hours later."""
+    entry = await start_hub()
+    views = refresher(home, entry, NOW)
+    views.soon()
+    with patch.object(ViewRefresh, "refresh", side_effect=StoreError("full")), pytest.raises(StoreError):
+        await views.run()
+    done = asyncio.Event()
+
+    async def refresh(_views: ViewRefresh) -> int:
+        done.set()
+        return 0
+
+    with patch.object(ViewRefresh, "refresh", refresh), patch.object(ViewRefresh, "is_due", return_value=False):
+        running = asyncio.ensure_future(views.run())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        running.cancel()
+    assert done.is_set()
