@@ -19,8 +19,9 @@ from ..store.pace import paced
 from ..store.timeline import Carry, Timeline, build
 from ..store.words import in_words
 from .content import merge_rows
+from .errors import ArchiveError
 from .restore import Restorer
-from .tables import RawColumns, SeriesBuckets
+from .tables import RawColumns, SeriesBuckets, SeriesRows
 
 _NO_STOPS = np.empty(0, np.int64)
 
@@ -53,16 +54,30 @@ class Hours:
         """
         # A day more before, so that what held where the range begins is known.
         wide = TimeRange(max(0, when.start - DAY), when.end)
-        for span, parts in self._restorer.event_files(wide, entities):
-            if span.start != self._end:
+        for file, parts in self._restorer.event_files(wide, entities):
+            try:
+                given = list(paced(parts))
+            except ArchiveError as error:
+                # Half of a day would have what held before it go on to its end.
+                self._restorer.report.problems.append(f"{file.key}: {error}")
+                continue
+            if file.start != self._end:
                 yield from self._hours(when, None)
-                self._begin_at(span.start)
-            self._end = span.end
-            for series, rows in paced(parts):
-                one = self._series.setdefault((series.key, series.kind), _One(series))
-                one.rows.append(rows)
-            yield from self._hours(when, floor_day(self._timezone, span.end))
+                self._begin_at(file.start)
+            self._end = file.end
+            self._take(given, file.start)
+            yield from self._hours(when, floor_day(self._timezone, file.end))
         yield from self._hours(when, None)
+
+    def _take(self, parts: list[SeriesRows], start: Micros) -> None:
+        """Take the rows of a file; where a series is of another kind from it on, nothing of the one before holds."""
+        for series, rows in parts:
+            self._series.setdefault((series.key, series.kind), _One(series)).rows.append(rows)
+        given = {(series.key, series.kind) for series, _ in parts}
+        keys = {key for key, _ in given}
+        for (key, kind), one in self._series.items():
+            if key in keys and (key, kind) not in given:
+                one.rows.append((np.array([start]), np.array([np.nan]), [None], np.array([int(Flag.GAP)])))
 
     def _begin_at(self, start: Micros) -> None:
         self._series.clear()

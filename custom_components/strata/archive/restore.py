@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from ..core.model import Kind, Micros, Series, SeriesKey, TimeRange
-from ..core.rollup import Rollup
 from ..store.sqlite import SqliteStore
 from ..store.tiers import DAILY
 from ..store.words import merge_buckets, recoded
@@ -54,27 +53,29 @@ class Restorer:
         for file, path in self._paths(DAILY, when):
             parts = self._guarded(file.key, read(path, when=when, wanted=self._wanted(called, entities)))
             for series, days in called.told(parts, self._twofold(called, path), _kind_of_days, merge_buckets):
+                self.report.rows += len(days)
                 yield self._as_today(series), days
 
     def events(self, when: TimeRange, entities: Container[str] | None = None) -> Iterator[SeriesRows]:
         """Yield archived single rows in `when`, day by day, series by series."""
-        for _, parts in self.event_files(when, entities):
-            for series, (times, values, texts, flags) in parts:
+        for file, parts in self.event_files(when, entities):
+            for series, (times, values, texts, flags) in self._guarded(file.key, parts):
                 low, high = (int(at) for at in np.searchsorted(times, (when.start, when.end)))
                 if low < high:
                     yield series, (times[low:high], values[low:high], texts[low:high], flags[low:high])
 
     def event_files(
         self, when: TimeRange, entities: Container[str] | None = None
-    ) -> Iterator[tuple[TimeRange, Iterator[SeriesRows]]]:
-        """Yield the files of single values that touch `when`: what each covers, and all of its rows."""
+    ) -> Iterator[tuple[ArchiveFile, Iterator[SeriesRows]]]:
+        """Yield the files of single values that touch `when`, and all rows of each; those raise where it is damaged."""
         called = self._vault.aliases()
         for file, path in self._paths(RAW, when):
-            yield file.when, self._rows(file.key, path, called, entities)
+            yield file, self._rows(path, called, entities)
 
-    def _rows(self, key: str, path: str, called: Aliases, entities: Container[str] | None) -> Iterator[SeriesRows]:
-        parts = self._guarded(key, read_raw(path, wanted=self._wanted(called, entities)))
+    def _rows(self, path: str, called: Aliases, entities: Container[str] | None) -> Iterator[SeriesRows]:
+        parts = read_raw(path, wanted=self._wanted(called, entities))
         for series, rows in called.told(parts, self._twofold(called, path), _kind_of_rows, merge_rows):
+            self.report.rows += len(rows[0])
             yield self._as_today(series), rows
 
     def _name(self, series: Series) -> str | None:
@@ -124,9 +125,7 @@ class Restorer:
 
     def _guarded[P: SeriesBuckets | SeriesRows](self, key: str, parts: Iterator[P]) -> Iterator[P]:
         try:
-            for part in parts:
-                self.report.rows += len(part[1]) if isinstance(part[1], Rollup) else len(part[1][0])
-                yield part
+            yield from parts
         except ArchiveError as error:
             self.report.problems.append(f"{key}: {error}")
 

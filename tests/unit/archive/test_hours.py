@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from custom_components.strata.archive import restore
 from custom_components.strata.archive.content import merge_rows
+from custom_components.strata.archive.errors import FileDamaged
 from custom_components.strata.archive.hours import Hours
 from custom_components.strata.archive.restore import Restorer, put_hours
-from custom_components.strata.core.model import Flag, Row, TimeRange, from_micros
+from custom_components.strata.core.model import Flag, Kind, Row, TimeRange, from_micros
 from custom_components.strata.core.rollup import Rollup
 from custom_components.strata.store.tiers import DAY, HOUR, HOURLY
 from custom_components.strata.store.words import codes_in, in_words
@@ -121,6 +123,46 @@ def test_a_day_without_its_file_is_a_gap_and_the_rest_still_comes(world: World) 
     assert inside == set()
     before = {key for key in theirs if key[2] + HOUR <= gone.start}
     assert alike({key: hours[key] for key in before}) == alike({key: theirs[key] for key in before})
+
+
+def test_a_file_that_fails_while_it_is_read_is_a_gap_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = world.vault().files("raw")
+    bad = files[len(files) // 2]
+    plain = restore.read_raw
+    restorer = Restorer(world.vault())
+
+    def read_raw(path: str, **options: object):
+        yield from list(plain(path, **options))[:1]
+        if restorer.report.files[-1] == bad.key:
+            raise FileDamaged("a page of it is rotten")
+
+    monkeypatch.setattr(restore, "read_raw", read_raw)
+    hours = told((one.key.identity, rolled) for one, rolled in Hours(restorer, world.timezone).run(EVER))
+    assert restorer.report.problems == [f"{bad.key}: a page of it is rotten"]
+    assert {key for key in hours if bad.start - HOUR < key[2] < bad.end} == set()
+    assert {key for key in hours if key[2] >= bad.end} != set(), "the rest still comes"
+
+
+def test_a_series_of_another_kind_ends_the_one_before(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.store.archived_only = True
+    for kind in (Kind.MEASUREMENT, Kind.METER):
+        power = world.series["power"]
+        world.store.series(power.key, kind=kind, unit=power.unit, labels=power.labels)
+        world.live(4, every=HOUR // 2)
+        assert world.archiver().archive_raw().problems == []
+    kinds = {
+        file.start: {one.kind for one, _ in parts if one.key.identity == "entity:power"}
+        for file, parts in Restorer(world.vault()).event_files(EVER)
+    }
+    # The day on which it changed has a revision with both.
+    begins = min(start for start, found in kinds.items() if Kind.METER in found)
+    ends = min(start for start, found in kinds.items() if Kind.MEASUREMENT not in found)
+    hours = [key[1:] for key in told(made_of_files(world, EVER)) if key[0] == "entity:power"]
+    assert {kind for kind, start in hours if start < begins} == {"measurement"}
+    assert {kind for kind, start in hours if start >= ends} == {"meter"}
+    assert ends < files_end(world) - 3 * DAY
+    world.store.abandon()
 
 
 def test_nothing_makes_nothing(tmp_path: Path) -> None:
