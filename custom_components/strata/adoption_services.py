@@ -12,6 +12,7 @@ from .archive_issues import async_report_problems
 from .archive_services import ATTR_DRY_RUN, ATTR_TARGET, named_target
 from .archive_set import ArchiveSet
 from .const import DOMAIN, LOGGER
+from .dependencies import DependencyMissing
 from .refusal import hub_of, refusal, store_failed
 from .store.base import StoreError
 
@@ -43,12 +44,13 @@ async def _async_adopt(call: ServiceCall) -> ServiceResponse:
         if len(archives.running) > 1:
             raise refusal("which_archive")
         [target] = archives.running
+    title = archives.running[target].title
     try:
         report = await archives.async_adopt(target, dry_run=call.data[ATTR_DRY_RUN])
     except StoreError as error:
         raise store_failed(error) from error
     except ArchiveError as error:
-        raise refusal("archive_out_of_reach", archive=archives.running[target].title, reason=str(error)) from error
+        raise refusal("archive_out_of_reach", archive=title, reason=str(error)) from error
     return _as_answer(report)
 
 
@@ -70,15 +72,21 @@ def _as_answer(report: AdoptReport) -> dict[str, Any]:
 @callback
 def async_adopt_in_background(hass: HomeAssistant, archives: ArchiveSet, target: str) -> None:
     """Take an archive up without waiting for it: it may be large, and far away. What goes wrong becomes an issue."""
-    hass.async_create_background_task(_in_background(hass, archives, target), f"{DOMAIN} adopts {target}")
-
-
-async def _in_background(hass: HomeAssistant, archives: ArchiveSet, target: str) -> None:
     title = archives.running[target].title
+    # Not before the repair that asks for it has ended, which takes its issue back.
+    work = _in_background(hass, archives, target, title)
+    hass.async_create_background_task(work, f"{DOMAIN} adopts {target}", eager_start=False)
+
+
+async def _in_background(hass: HomeAssistant, archives: ArchiveSet, target: str, title: str) -> None:
+    done = False
     try:
         report = await archives.async_adopt(target)
-    except (ArchiveError, StoreError) as error:
+    except (ArchiveError, DependencyMissing, StoreError) as error:
         LOGGER.warning("The archive %s could not be taken up: %s", title, error)
         async_report_problems(hass, [f"{title}: {error}"])
-        return
-    async_report_problems(hass, report.problems)
+    else:
+        done = report.done
+        async_report_problems(hass, report.problems)
+    if not done and (archive := archives.running.get(target)) is not None:
+        archive.async_say_again()

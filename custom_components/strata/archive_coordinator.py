@@ -39,6 +39,7 @@ class ArchiveCoordinator(DataUpdateCoordinator[Figures]):
         self.configuration = (subentry.title, dict(subentry.data))
         self.kind: type[Target] = TARGETS[subentry.data[CONF_TARGET]]
         self.failure: str | None = None
+        self._noted: TargetError | Exception | None = None
         self._worker = worker
         self.data = Figures()
 
@@ -59,6 +60,7 @@ class ArchiveCoordinator(DataUpdateCoordinator[Figures]):
     @callback
     def async_note(self, error: TargetError | Exception | None) -> None:
         """Take note of how the target did in a run; None where it did well."""
+        self._noted = error
         if error is None:
             if self.failure is not None:
                 LOGGER.info("The archive %s takes files again", self.title)
@@ -71,6 +73,12 @@ class ArchiveCoordinator(DataUpdateCoordinator[Figures]):
             occupied = isinstance(error, TargetError) and error.problem is Problem.OCCUPIED
             report = async_report_occupied if occupied else async_report_failing
             report(self.hass, self.config_entry.entry_id, self.subentry, self.failure)
+
+    @callback
+    def async_say_again(self) -> None:
+        """Say once more what is wrong: an issue goes when its repair ends, whatever comes of that."""
+        if self._noted is not None:
+            self.async_note(self._noted)
 
     @override
     async def _async_update_data(self) -> Figures:

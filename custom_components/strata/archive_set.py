@@ -20,6 +20,7 @@ from .archive.access import WorkerAccess
 from .archive.adopt import Adopter, AdoptReport
 from .archive.archiver import Archiver
 from .archive.erase import ArchiveErasure, Eraser
+from .archive.errors import ArchiveError
 from .archive.report import ArchiveReport, Wishes
 from .archive.restore import Restorer
 from .archive.vault import Vault
@@ -310,6 +311,8 @@ class ArchiveSet:
             StoreError: the store cannot be used.
         """
         async with self._entry.runtime_data.erasing, self._threads.writing:
+            if target not in self.running:
+                raise ArchiveError("the archive was removed")
             await self.async_require()
             entities, began = entities_here(self._hass), _now()
             report = await self._off_loop(

@@ -142,11 +142,11 @@ class StatisticsImport:
         entity_id = series.labels.get("entity_id")
         if self._own:
             return entity_id if series.key.field == "value" else None
-        if entity_id is not None:
-            # Sums of hours and of days are reckoned from different beginnings, so they never meet in one statistic.
-            return f"{DOMAIN}:{slugify(entity_id)}{'_hours' if self._of_hours else ''}"
         words = (series.key.measurement, series.key.field, *series.key.tags.values())
-        return f"{DOMAIN}:{slugify(' '.join(words))}{'_hours' if self._of_hours else ''}"
+        name = slugify(entity_id or " ".join(words))
+        # Sums of hours and of days are reckoned from different beginnings, so they never meet in one statistic. No
+        # entity id begins like that.
+        return f"{DOMAIN}:hours_of_{name}" if self._of_hours else f"{DOMAIN}:{name}"
 
     def _found(self, name: str, series: Series, kind: Kind) -> _Place | None:
         metadata = StatisticMetaData(

@@ -781,7 +781,7 @@ async def test_the_hours_that_single_values_make(
     assert answer["hours_put_back"] == 0, "the store tells them itself"
     await call(home, "erase", entities="sensor.power", dry_run=False)
     answer = await call(home, "restore", **span, into="statistics")
-    assert answer["statistics"] == {"strata:sensor_energy_hours": 1}
+    assert answer["statistics"] == {"strata:hours_of_sensor_energy": 1}
 
 
 @pytest.mark.usefixtures("no_schedule")

@@ -194,8 +194,21 @@ async def test_the_repair_takes_it_up(
     assert issues.async_get_issue(DOMAIN, "archive_problems") is None
 
 
+@pytest.mark.parametrize(
+    ("at", "error", "told"),
+    [
+        ("archive.adopt.Adopter.adopt", TargetError(Problem.CANNOT_CONNECT, "the line is down"), "the line is down"),
+        ("archive_set.async_require", DependencyMissing(["pyarrow"]), "USB"),
+    ],
+)
 async def test_a_repair_of_what_fails_or_is_gone(
-    home: HomeAssistant, start_hub: StartHub, usb: Path, hass_client: ClientSessionGenerator
+    home: HomeAssistant,
+    start_hub: StartHub,
+    usb: Path,
+    hass_client: ClientSessionGenerator,
+    at: str,
+    error: Exception,
+    told: str,
 ) -> None:
     assert await async_setup_component(home, REPAIRS, {})
     entry = await start_hub(local(usb), **KEEP)
@@ -203,15 +216,13 @@ async def test_a_repair_of_what_fails_or_is_gone(
     client = await hass_client()
     step = await start_repair_fix_flow(client, DOMAIN, OCCUPIED)
     other = await start_repair_fix_flow(client, DOMAIN, OCCUPIED)
-    with patch(
-        "custom_components.strata.archive.adopt.Adopter.adopt",
-        side_effect=TargetError(Problem.CANNOT_CONNECT, "the line is down"),
-    ):
+    with patch(f"custom_components.strata.{at}", side_effect=error):
         await process_repair_fix_flow(client, step["flow_id"])
         await at_rest(home)
     issue = ir.async_get(home).async_get_issue(DOMAIN, "archive_problems")
     assert issue is not None
-    assert "the line is down" in issue.translation_placeholders["problems"]
+    assert told in issue.translation_placeholders["problems"]
+    assert ir.async_get(home).async_get_issue(DOMAIN, OCCUPIED) is not None, "it is as it was"
     home.config_entries.async_remove_subentry(entry, "usb")
     await home.async_block_till_done()
     gone = await process_repair_fix_flow(client, other["flow_id"])
@@ -238,6 +249,21 @@ async def test_what_the_action_refuses(home: HomeAssistant, start_hub: StartHub,
     await home.async_block_till_done()
     with pytest.raises(ServiceValidationError, match="There is no archive"):
         await call(home, "adopt_archive")
+
+
+async def test_an_archive_that_is_removed_while_its_turn_comes(
+    home: HomeAssistant, start_hub: StartHub, usb: Path
+) -> None:
+    entry = await start_hub(local(usb), **KEEP)
+    await at_rest(home)
+    archives = entry.runtime_data.archives
+    async with threads_of(home).writing:
+        asked = asyncio.create_task(call(home, "adopt_archive"))
+        while not threads_of(home).writing._waiters:
+            await asyncio.sleep(0)
+        archives.running.pop("usb")
+    with pytest.raises(ServiceValidationError, match=r"USB cannot be read.*removed"):
+        await asked
 
 
 async def test_files_that_are_left_alone_are_no_reason_to_stop(

@@ -224,5 +224,5 @@ async def test_hours_are_a_statistic_of_their_own(hass: HomeAssistant) -> None:
     hours = rollup([START, START + HOUR], [10.0, 20.0], [START, START + HOUR, START + 2 * HOUR], kind=Kind.MEASUREMENT)
     work = StatisticsImport(hass, Told(), own=False, hours=Told((one, hours)).days)  # type: ignore[arg-type] - like one
     report = await hass.async_add_executor_job(work.run, EVER, None)
-    assert report.statistics == {"strata:sensor_power_hours": 2}
-    assert [row["mean"] for row in await rows(hass, "strata:sensor_power_hours")] == [10.0, 20.0]
+    assert report.statistics == {"strata:hours_of_sensor_power": 2}
+    assert [row["mean"] for row in await rows(hass, "strata:hours_of_sensor_power")] == [10.0, 20.0]

@@ -80,6 +80,10 @@ class Adopter:
             place = claim.look(self._vault, name)
             kinds, done = self._kinds(), True
             for named in self._open(name, place):
+                if not self._go_on():
+                    report.problems.append("the run was ended early; taking up again goes on")
+                    done = False
+                    break
                 done &= self._taken(name, place, named, kinds[named.content], report)
             if not dry_run:
                 self._access.write(lambda store: claim.leave(store, name, report.left))
@@ -109,10 +113,6 @@ class Adopter:
 
     def _taken(self, name: str, place: Place, named: Named, content: Content[Any], report: AdoptReport) -> bool:
         """Take a file up; return False where it is to be tried again."""
-        if not self._go_on():
-            if "ended" not in "".join(report.problems[-1:]):
-                report.problems.append("the run was ended early; taking up again goes on")
-            return False
         try:
             if report.dry_run:
                 size = place.listed[named.key]

@@ -316,10 +316,11 @@ def test_a_target_that_fails_half_way_is_taken_up_the_next_time(
 
 
 def test_a_run_that_is_asked_to_end_ends_and_goes_on(new: World, old: World) -> None:
+    assert adopt(new, go_on=iter([False]).__next__).files == [], "nobody is asked again"
     answers = iter([True, False])
     report = adopt(new, go_on=lambda: next(answers))
-    assert report.files == [SECOND]
-    assert "ended early" in report.problems[0]
+    assert (report.files, report.done) == ([SECOND], False)
+    assert report.problems == ["the run was ended early; taking up again goes on"]
     assert adopt(new).files == [FIRST]
     assert new.archived() == renamed(old.days)
 
