@@ -74,9 +74,12 @@ async def _write_archived(
     if gone is None:
         return []
     ours: Mapping[SeriesKey, Series] = {one.key: one for one in series}
+    # A series is asked for by what its entity is called today, whatever files call it; one without a name by none.
+    names = frozenset(name for one in series if (name := one.labels.get("entity_id")) is not None)
+    entities = names if all("entity_id" in one.labels for one in series) else None
 
     def write(restorer: Restorer) -> list[str]:
-        for archived, days in restorer.days(gone):
+        for archived, days in restorer.days(gone, entities):
             one = ours.get(archived.key)
             if one is None:
                 continue
