@@ -149,7 +149,7 @@ async def _async_restore(call: ServiceCall) -> ServiceResponse:
     try:
         # What is being erased does not come back beside it.
         async with nullcontext() if into == INTO_ANSWER else data.erasing:
-            answer, restorer = await data.archives.async_read(lambda restorer: (work(restorer), restorer))
+            answer, restorer = await data.archives.async_read(lambda restorer: (work(restorer), restorer), job=True)
     except StoreError as error:
         raise store_failed(error) from error
     if into == INTO_STORE:

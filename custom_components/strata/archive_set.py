@@ -122,7 +122,7 @@ class ArchiveSet:
             return
         self._stopped = True
         try:
-            async with asyncio.timeout(_STOP_SECONDS), self._threads.writing, self._threads.reading:
+            async with asyncio.timeout(_STOP_SECONDS), self._threads.writing, self._threads.reading, self._threads.jobs:
                 pass
         except TimeoutError:
             LOGGER.warning("A run of the archive did not end in time; the next one goes on where it is cut off")
@@ -272,14 +272,14 @@ class ArchiveSet:
 
         return await async_in_folder(self._hass, run)
 
-    async def async_read[T](self, work: Callable[[Restorer], T]) -> T:
-        """Run `work` with a reader of the archive on a thread of its own.
+    async def async_read[T](self, work: Callable[[Restorer], T], *, job: bool = False) -> T:
+        """Run `work` with a reader of the archive on a thread of its own; a `job` may take long.
 
         Raises:
             DependencyMissing: a library is missing.
             StoreError: the store cannot be used.
         """
-        async with self._threads.reading:
+        async with self._threads.jobs if job else self._threads.reading:
             await self.async_require()
             names = {each.key: name for each in self._worker.all_series() if (name := each.labels.get("entity_id"))}
             return await self._off_loop(lambda vault: work(Restorer(vault, names)))

@@ -1,7 +1,7 @@
 """Threads that work with archives. They outlive whoever waits for them, and the hub itself when it is loaded anew.
 
-One at a time may write, whatever hub it belongs to; one may read beside it. Each has a folder of its own for files on
-their way.
+One at a time may write, whatever hub it belongs to; one may read beside it, and one restore or export. Each has a
+folder of its own for files on their way.
 """
 
 import asyncio
@@ -27,7 +27,9 @@ class Threads:
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held as long as a thread may change an archive."""
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held as long as a thread reads archives for somebody; whole months are in its memory."""
+    """Held as long as a thread reads archives for somebody who waits; whole months are in its memory."""
+    jobs: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held as long as a thread restores or exports, which may take long; nobody who reads waits for that."""
     folders: set[Path] = field(default_factory=set)
     """Those in use."""
 

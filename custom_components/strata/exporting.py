@@ -91,7 +91,7 @@ async def _write_archived(
         return restorer.report.problems
 
     try:
-        return await data.archives.async_read(write)
+        return await data.archives.async_read(write, job=True)
     except (ArchiveError, HomeAssistantError) as error:
         return [str(error)]
 

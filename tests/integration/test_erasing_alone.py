@@ -133,6 +133,14 @@ async def test_a_restore_ends_before_an_erasure_begins(
         assert await home.async_add_executor_job(begun.wait, 10)
         # Who only looks, and who only reads, waits for nobody.
         assert (await erase(home, "sensor.energy", dry_run=True))["rows"] != {}
+        with patch.object(Restorer, "days", days):
+            span = {"start": "2026-08-01", "end": "2026-09-01"}
+            read = asyncio.ensure_future(call(home, "query_history", entity_id="sensor.power", **span))
+            for _ in range(20):
+                await moment(home)
+                if read.done():
+                    break
+            assert read.done()
         erasing = asyncio.ensure_future(erase(home, "sensor.energy"))
         await moment(home)
         assert not erasing.done()
