@@ -282,7 +282,7 @@ class ArchiveSet:
         async with self._threads.jobs if job else self._threads.reading:
             await self.async_require()
             names = {each.key: name for each in self._worker.all_series() if (name := each.labels.get("entity_id"))}
-            return await self._off_loop(lambda vault: work(Restorer(vault, names)))
+            return await self._off_loop(lambda vault: work(Restorer(vault, names, go_on=lambda: not self._stopped)))
 
     async def async_erase(self, keys: Collection[SeriesKey], *, dry_run: bool = False) -> ArchiveErasure:
         """Erase series from every file of the archive.

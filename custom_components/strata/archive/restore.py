@@ -3,13 +3,14 @@
 What is missing or damaged is named, and the rest still comes.
 """
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..core.model import Kind, Micros, Series, SeriesKey, TimeRange
+from ..store.base import StoreError
 from ..store.sqlite import SqliteStore
 from ..store.tiers import DAILY
 from ..store.words import merge_buckets, recoded
@@ -37,10 +38,23 @@ class RestoreReport:
 class Restorer:
     """Reads what a vault's targets hold; never more than one series of one file is in memory."""
 
-    def __init__(self, vault: Vault, names: Mapping[SeriesKey, str] | None = None) -> None:
-        """Take the store and its targets; `names` says what entities are called today, whatever files call them."""
+    def __init__(
+        self,
+        vault: Vault,
+        names: Mapping[SeriesKey, str] | None = None,
+        *,
+        go_on: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Take the store and its targets.
+
+        Args:
+            vault: where the files are.
+            names: what entities are called today, whatever files call them.
+            go_on: asked before each file; where it answers False, reading ends with a StoreError.
+        """
         self._vault = vault
         self._names = names or {}
+        self._go_on = go_on
         self.access = vault.access
         self.report = RestoreReport()
 
@@ -99,6 +113,8 @@ class Restorer:
 
     def _paths(self, content: str, when: TimeRange) -> Iterator[tuple[ArchiveFile, str]]:
         for file in self._vault.files(content, when):
+            if not self._go_on():
+                raise StoreError("Strata is being unloaded, so the rest of the archive was not read: ask again")
             found = self._newest_whole(file)
             if found is None:
                 continue

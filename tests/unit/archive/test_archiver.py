@@ -15,6 +15,7 @@ from custom_components.strata.archive.restore import Restorer, put_back
 from custom_components.strata.archive.targets.local import LocalTarget
 from custom_components.strata.core.model import Row, TimeRange, from_micros
 from custom_components.strata.core.rollup import Rollup
+from custom_components.strata.store.base import StoreError
 from custom_components.strata.store.tiers import DAILY, DAY, HOUR
 from tests.archive_world import EVER, World, told
 
@@ -461,6 +462,14 @@ def test_single_values_may_wait_for_longer_than_hours_are_kept(tmp_path: Path, t
     assert min(left) >= world.clock - 4 * DAY
     assert world.archive().problems == []
     world.store.abandon()
+
+
+def test_reading_ends_before_the_next_file_when_it_is_to_stop(world: World) -> None:
+    assert len(world.archive().files) > 1
+    restorer = Restorer(world.vault(), go_on=lambda: not restorer.report.files)
+    with pytest.raises(StoreError, match="being unloaded"):
+        list(restorer.days(EVER))
+    assert len(restorer.report.files) == 1
 
 
 def test_single_values_go_in_the_order_they_came(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
