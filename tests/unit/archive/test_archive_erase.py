@@ -1,6 +1,5 @@
 """Erasing from archives: revisions without the series, proven before the older files go."""
 
-from collections.abc import Generator
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -21,20 +20,10 @@ FIRST, SECOND = "archives/2026/data_2026-08-01.parquet", "archives/2026/data_202
 AUGUST = TimeRange(*(to_micros(datetime(2026, month, 1, tzinfo=ZoneInfo("Europe/Berlin"))) for month in (8, 9)))
 
 
-@pytest.fixture(scope="module")
-def eighty_days(tmp_path_factory: pytest.TempPathFactory) -> World:
-    made = World(tmp_path_factory.mktemp("world"))
-    made.live(80)
-    made.store.close()
-    return made
-
-
 @pytest.fixture
-def world(tmp_path: Path, eighty_days: World) -> Generator[World]:
-    made = World(tmp_path, like=eighty_days)
-    made.archive()
-    yield made
-    made.store.abandon()
+def world(world: World) -> World:
+    world.archive()
+    return world
 
 
 def archived(world: World) -> dict[str, list[int]]:

@@ -1,6 +1,5 @@
 """Archiving: in which order, with which proof, and what is left when something fails."""
 
-from collections.abc import Generator
 from datetime import timedelta
 import json
 from pathlib import Path
@@ -20,21 +19,6 @@ from custom_components.strata.store.tiers import DAILY, DAY, HOUR
 from tests.archive_world import EVER, World, told
 
 FIRST, SECOND = "archives/2026/data_2026-08-01.parquet", "archives/2026/data_2026-09-01.parquet"
-
-
-@pytest.fixture(scope="module")
-def eighty_days(tmp_path_factory: pytest.TempPathFactory) -> World:
-    made = World(tmp_path_factory.mktemp("world"))
-    made.live(80)
-    made.store.close()
-    return made
-
-
-@pytest.fixture
-def world(tmp_path: Path, eighty_days: World) -> Generator[World]:
-    made = World(tmp_path, like=eighty_days)
-    yield made
-    made.store.abandon()
 
 
 def august(world: World) -> Rollup:

@@ -1,6 +1,5 @@
 """Months that are archived as soon as they are over: they stay here, are written once, and outlive the store."""
 
-from collections.abc import Generator
 from datetime import datetime
 from pathlib import Path
 import shutil
@@ -25,21 +24,10 @@ AUGUST, SEPTEMBER, OCTOBER, NOVEMBER = (
 EARLY = Wishes(early=True)
 
 
-@pytest.fixture(scope="module")
-def eighty_days(tmp_path_factory: pytest.TempPathFactory) -> World:
-    made = World(tmp_path_factory.mktemp("world"))
-    made.live(80)
-    made.store.close()
-    return made
-
-
 @pytest.fixture
-def world(tmp_path: Path, eighty_days: World) -> Generator[World]:
-    """It is 18 November and days are kept for 40: August and September are past their time, October is just over."""
-    made = World(tmp_path, like=eighty_days)
-    made.wishes = EARLY
-    yield made
-    made.store.abandon()
+def world(world: World) -> World:
+    world.wishes = EARLY
+    return world
 
 
 def keys(world: World) -> list[str]:
