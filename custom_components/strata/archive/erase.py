@@ -69,10 +69,11 @@ class Eraser(Archiver):
         dry_run: bool,
     ) -> None:
         known = self._access.read(lambda reader: manifest.revisions(reader.connection, content.name, period))
+        called = self._vault.aliases()
         telling: list[ArchiveFile] = []
         kept: Parts[V] = {}
         for place, file in enumerate(known):
-            found = content.load(self._vault.fetch(file), self._vault.aliases())
+            found = content.load(self._vault.fetch(file), called)
             _note_names(found, keys, done)
             if not place:
                 kept = {name: part for name, part in found.items() if name[0] not in keys}

@@ -47,6 +47,11 @@ class Kept:
         """Return it for one series, 0 where nothing was ever deleted."""
         return max(self.of_all, self.since.get(series, 0))
 
+    def whole(self, timezone: str, tier: str) -> Kept:
+        """Return from which local hour (of raw rows) or day (of hours) all rows are kept."""
+        begins = {since: _first_whole(timezone, tier, since) for since in {self.of_all, *self.since.values()}}
+        return Kept(begins[self.of_all], {number: begins[since] for number, since in self.since.items()})
+
 
 def load(connection: sqlite3.Connection, tier: str) -> Kept:
     """Return from when every series' rows of a tier are kept."""
@@ -56,9 +61,7 @@ def load(connection: sqlite3.Connection, tier: str) -> Kept:
 
 def load_borders(connection: sqlite3.Connection, timezone: str, tier: str) -> Kept:
     """Return `border` of every series."""
-    kept = load(connection, tier)
-    whole = {since: _first_whole(timezone, tier, since) for since in {kept.of_all, *kept.since.values()}}
-    return Kept(whole[kept.of_all], {number: whole[since] for number, since in kept.since.items()})
+    return load(connection, tier).whole(timezone, tier)
 
 
 def _first_whole(timezone: str, tier: str, since: Micros) -> Micros:

@@ -243,7 +243,7 @@ class Downsample(StoreJob):
         wide = TimeRange(when.start - rows.RAW_SPAN, when.end + rows.RAW_SPAN)
         found = rows.read_all(self._connection, wide, portion.series)
         kept = borders.load(self._connection, RAW)
-        whole = borders.load_borders(self._connection, self._timezone, RAW)
+        whole = kept.whole(self._timezone, RAW)
         wrong: dict[int, str] = {}
         for tier in (HOURLY, FIVE_MINUTE):
             stored = buckets.read_all(self._connection, self._ladder[tier], wide, portion.series)
