@@ -13,6 +13,7 @@ from ..core.rollup import Rollup
 from . import borders
 from .answers import Answer, answers, count_field
 from .base import RawRows
+from .connection import snapshot
 from .keys import MAX_SERIES
 from .rows import VALUE_FLAGS
 from .tiers import DAILY, DAY, FIVE_MINUTE, HOUR, HOURLY, RAW
@@ -135,16 +136,19 @@ def history(
 
 def stretches(reader: StoreReader, tier: str, when: TimeRange) -> Iterator[TimeRange]:
     """Yield the part of a range that a layer has rows for, in stretches that are read at once."""
-    low, high = reader.connection.execute(f"SELECT MIN(key) >> 24, MAX(key) >> 24 FROM {tier}_chunk").fetchone()
+    connection, live = reader.connection, None
+    # Rows that are compacted between two looks would be in neither.
+    with snapshot(connection):
+        low, high = connection.execute(f"SELECT MIN(key) >> 24, MAX(key) >> 24 FROM {tier}_chunk").fetchone()
+        if tier == RAW:
+            live, newest = connection.execute(
+                f"SELECT MIN(time), MAX(time) FROM live WHERE flag IN {VALUE_FLAGS}"
+            ).fetchone()
     span = _SPANS.get(tier, DAY)
     oldest = None if low is None else low * span
     end = when.end if high is None else min(when.end, (high + 1) * span)
-    if tier == RAW:
-        live, newest = reader.connection.execute(
-            f"SELECT MIN(time), MAX(time) FROM live WHERE flag IN {VALUE_FLAGS}"
-        ).fetchone()
-        if live is not None:
-            oldest, end = min(live, live if oldest is None else oldest), min(when.end, max(end, newest + 1))
+    if live is not None:
+        oldest, end = min(live, live if oldest is None else oldest), min(when.end, max(end, newest + 1))
     begin = when.end if oldest is None else max(when.start, oldest)
     while begin < end:
         yield TimeRange(begin, min(begin + _READ_AT_ONCE[tier], end))
