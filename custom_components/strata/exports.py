@@ -15,6 +15,7 @@ from .core.model import Series, TimeRange
 from .core.rollup import Ints, Rollup
 from .store.answers import NUMBERS, Answer, count_field, energy_field
 from .store.history import read_rows
+from .store.lineage import Lineage
 from .store.reader import StoreReader
 from .store.tiers import RAW
 from .store.words import answers_in_words, codes_in, in_words
@@ -85,7 +86,7 @@ class CsvExport(Export):
     @override
     def read(self, reader: StoreReader, series: Series, when: TimeRange, without: Ints | None) -> list[Answer] | None:
         told = frozenset(() if without is None else without.tolist())
-        found = [row for start, row in read_rows(reader, self.tier, series, when) if start not in told]
+        found = [row for start, row in read_rows(reader, self.tier, Lineage(series), when) if start not in told]
         return _named(series, found) or None
 
     @override

@@ -1,6 +1,8 @@
 """`devices/{entity_id}/history`: one entity over any span, from whichever layers reach back so far."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast, override
 
@@ -14,14 +16,18 @@ from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.util.json import JsonObjectType
 import probatio
 
+from ..archive import aliases, manifest
 from ..asking import asked_span
 from ..core.entity_series import MEASUREMENT
 from ..core.model import Micros, Series, TimeRange, from_micros
 from ..http import BASE_PATH, ApiCall, StrataView
 from ..refusal import hub_of, not_there
 from ..runtime import StrataData
+from ..store.answers import Answer
 from ..store.base import StoreError
-from ..store.history import ORDER, History, history, initial, resolution
+from ..store.connection import snapshot
+from ..store.history import ORDER, Look, SeriesHistory, initial, look, resolution
+from ..store.lineage import lineages
 from ..store.reader import StoreReader
 from ..store.tiers import RAW
 from ..store.worker import StoreWorker
@@ -70,36 +76,58 @@ def series_of(hass: HomeAssistant, worker: StoreWorker, entity_id: str) -> list[
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one look at the store found."""
+
+    look: Look
+    initial: tuple[Answer | None, ...]
+    """Of each series the change in force where the span begins, where single values are told."""
+    gone: list[TimeRange]
+    """Where days of the span have left the store."""
+
+
 async def answer_history(
     data: StrataData, entity_id: str, series: Sequence[Series], when: TimeRange, tier: str | None, limit: int
 ) -> tuple[JsonObjectType, Micros | None]:
     """Return rows of an entity's series, and where to go on when there are more than `limit`.
 
+    The store is read once, at one instant. What leaves it for the archive afterwards is in both, and told once.
+
     Raises:
         StoreError: the store cannot be read.
     """
-    timezone = data.worker.timezone
-    archived = await from_archive(data, series, when, tier or resolution(series, when))
+    timezone, everything, archive = data.worker.timezone, data.worker.all_series(), bool(data.archives.running)
 
-    def read(reader: StoreReader) -> tuple[JsonObjectType, Micros | None]:
-        found = history(reader, timezone, series, when, tier=tier, limit=limit, archive=archived.read)
+    def read(reader: StoreReader) -> _Seen:
+        with snapshot(reader.connection):
+            told = lineages(series, everything, aliases.load(reader.connection).keys)
+            found = look(reader, timezone, told, when, tier=tier, limit=limit, archive=archive)
+            before = tuple(initial(reader, one, when.start) if found.resolution == RAW else None for one in told)
+            gone = [part for part in (manifest.gone(reader.connection, part) for part in found.open) if part]
+            return _Seen(found, before, gone)
+
+    seen = await data.worker.read(read)
+    archived, problems = await from_archive(data, seen.look, seen.gone) if seen.gone else ({}, [])
+
+    def tell() -> tuple[JsonObjectType, Micros | None]:
+        found = seen.look.told(archived)
         told: dict[str, object] = {
             "entity_id": entity_id,
             "start": from_micros(when.start).isoformat(),
             "end": from_micros(when.end).isoformat(),
             "resolution": found.resolution,
             "tiers": found.tiers,
-            "series": [_told(reader, one, found, when.start) for one in range(len(series))],
-            "problems": archived.problems,
+            "series": [_told(one, before) for one, before in zip(found.series, seen.initial, strict=True)],
+            "problems": problems,
             "next": None if found.next is None else from_micros(found.next).isoformat(),
         }
         return cast("JsonObjectType", told), found.next
 
-    return await data.worker.read(read)
+    return await asyncio.to_thread(tell)
 
 
-def _told(reader: StoreReader, place: int, found: History, start: Micros) -> dict[str, object]:
-    one = found.series[place]
+def _told(one: SeriesHistory, before: Answer | None) -> dict[str, object]:
     parts: list[dict[str, Any]] = []
     for _, tier, row in one.rows:
         if not parts or parts[-1]["tier"] != tier:
@@ -109,7 +137,7 @@ def _told(reader: StoreReader, place: int, found: History, start: Micros) -> dic
         "field": one.series.key.field,
         "kind": one.series.kind.value,
         "unit": one.series.unit,
-        "initial": initial(reader, one.series, start) if found.resolution == RAW else None,
+        "initial": before,
         "segments": parts,
     }
 

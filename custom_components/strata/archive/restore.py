@@ -58,17 +58,32 @@ class Restorer:
         self.access = vault.access
         self.report = RestoreReport()
 
-    def days(self, when: TimeRange, entities: Container[str] | None = None) -> Iterator[SeriesBuckets]:
+    def days(
+        self, when: TimeRange, entities: Container[str] | None = None, *, keys: Container[SeriesKey] | None = None
+    ) -> Iterator[SeriesBuckets]:
         """Yield archived days that start in `when`, month by month, series by series, in words.
 
-        What goes wrong is in `report.problems`, with the name of the file.
+        What goes wrong is in `report.problems`, with the name of the file. Series are chosen by what their entities are
+        called today, or by their keys.
         """
+        for _, parts in self.day_files(when, entities, keys=keys):
+            yield from parts
+
+    def day_files(
+        self, when: TimeRange, entities: Container[str] | None = None, *, keys: Container[SeriesKey] | None = None
+    ) -> Iterator[tuple[ArchiveFile, Iterator[SeriesBuckets]]]:
+        """Yield the files of months that touch `when`, and of each what `days` yields."""
         called = self._vault.aliases()
         for file, path in self._paths(DAILY, when):
-            parts = self._guarded(file.key, read(path, when=when, wanted=self._wanted(called, entities)))
-            for series, days in called.told(parts, self._twofold(called, path), _kind_of_days, merge_buckets):
-                self.report.rows += len(days)
-                yield self._as_today(series), days
+            yield file, self._days(file, path, when, called, self._wanted(called, entities, keys))
+
+    def _days(
+        self, file: ArchiveFile, path: str, when: TimeRange, called: Aliases, wanted: Wanted | None
+    ) -> Iterator[SeriesBuckets]:
+        parts = self._guarded(file.key, read(path, when=when, wanted=wanted))
+        for series, days in called.told(parts, self._twofold(called, path), _kind_of_days, merge_buckets):
+            self.report.rows += len(days)
+            yield self._as_today(series), days
 
     def events(self, when: TimeRange, entities: Container[str] | None = None) -> Iterator[SeriesRows]:
         """Yield archived single rows in `when`, day by day, series by series."""
@@ -95,7 +110,11 @@ class Restorer:
     def _name(self, series: Series) -> str | None:
         return self._names.get(series.key) or series.labels.get("entity_id")
 
-    def _wanted(self, called: Aliases, entities: Container[str] | None) -> Wanted | None:
+    def _wanted(
+        self, called: Aliases, entities: Container[str] | None, keys: Container[SeriesKey] | None = None
+    ) -> Wanted | None:
+        if keys is not None:
+            return lambda series: called.of(series).key in keys
         return None if entities is None else lambda series: self._name(called.of(series)) in entities
 
     def _as_today(self, series: Series) -> Series:

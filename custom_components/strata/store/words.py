@@ -52,18 +52,16 @@ def answers_in_words(rolled: Rollup, tier: str, unit: str | None) -> list[Answer
 
 
 def merge_buckets(archived: Rollup, local: Rollup) -> Rollup:
-    """Return the buckets of both; of two with one start the one that knows more.
+    """Return the buckets of both; of two with one start the one that knows more."""
+    return joined(parted(archived, local))
+
+
+def parted(archived: Rollup, local: Rollup) -> tuple[Rollup, Rollup]:
+    """Return of each those buckets that stay: of two with one start the one that knows more.
 
     That is one made of values before one made of another's averages alone, then by covered time, then by samples. A
     late row can make a day anew of which most is archived and gone here; what is archived is the better one then.
     """
-    if archived.names or local.names:
-        names = tuple(dict.fromkeys((*archived.names, *local.names)))
-        place = {name: number for number, name in enumerate(names)}
-        archived, local = (
-            recoded(each, {code: place[name] for code, name in enumerate(each.names)}, names)
-            for each in (archived, local)
-        )
     common, there, here = np.intersect1d(archived.starts, local.starts, return_indices=True)
     # Where both know as much, what the store says now is the newer word.
     better = np.ones(len(common), bool)
@@ -73,8 +71,17 @@ def merge_buckets(archived: Rollup, local: Rollup) -> Rollup:
     keep_archived[there[better]] = False
     keep_local = np.ones(len(local), bool)
     keep_local[here[~better]] = False
-    joined = buckets.concatenate([archived.select(keep_archived), local.select(keep_local)])
-    return Rollup(joined.kind, joined.starts, joined.ends, joined.columns, joined.states, archived.names)
+    return archived.select(keep_archived), local.select(keep_local)
+
+
+def joined(parts: Sequence[Rollup]) -> Rollup:
+    """Return buckets of one series and several origins in time order; no two of them start together."""
+    names = tuple(dict.fromkeys(name for part in parts for name in part.names))
+    if names:
+        place = {name: number for number, name in enumerate(names)}
+        parts = [recoded(part, {code: place[name] for code, name in enumerate(part.names)}, names) for part in parts]
+    told = buckets.concatenate(parts)
+    return Rollup(told.kind, told.starts, told.ends, told.columns, told.states, names)
 
 
 def _knowledge(rolled: Rollup, at: Ints) -> Sequence[Column]:

@@ -1,16 +1,43 @@
 """Which layers tell a span, and that together they leave nothing out and tell nothing twice."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
+import numpy as np
 import pytest
 
-from custom_components.strata.core.model import Kind, Row, TimeRange
-from custom_components.strata.store.history import ARCHIVE, archived_part, history, initial, resolution, segments
+from custom_components.strata.core.model import Kind, Row, Series, TimeRange
+from custom_components.strata.core.rollup import Rollup
+from custom_components.strata.store.history import ARCHIVE, History, Segment, initial, look, resolution, segments
+from custom_components.strata.store.lineage import Lineage
+from custom_components.strata.store.reader import StoreReader
 from custom_components.strata.store.tiers import DAILY, FIVE_MINUTE, HOURLY, RAW
 from tests.unit.store.view_home import ViewHome, berlin
 
 TZ = "Europe/Berlin"
+
+
+_SAMPLES = {HOURLY: "sample_count", DAILY: "total_samples"}
+
+
+def history(reader: StoreReader, timezone: str, series: Sequence[Series], when: TimeRange, **asked: Any) -> History:
+    """Return what the store alone tells."""
+    return look(reader, timezone, [Lineage(one) for one in series], when, **asked).told()
+
+
+def days_of(*days: tuple[int, float, int, float, float | None]) -> Rollup:
+    """Return days of a measurement: start, mean, samples, covered seconds, first value."""
+    starts, means, samples, covered, first = (np.array(column) for column in zip(*days, strict=True))
+    columns = {
+        "n": samples.astype(np.int64),
+        "covered": (covered * 1e6).astype(np.int64),
+        "integral": means * covered,
+        "first": first.astype(np.float64),
+    }
+    columns |= dict.fromkeys(("sum", "min", "max", "last"), means)
+    return Rollup(Kind.MEASUREMENT, starts, starts + 86_400_000_000, columns)
 
 
 @pytest.fixture
@@ -39,7 +66,7 @@ def test_layers_follow_each_other_without_overlap(home: ViewHome) -> None:
     home.store.downsample(RAW)
     when = TimeRange(start, berlin(30, 23))
     with home.store.reader() as reader:
-        parts = segments(reader, TZ, load, when, RAW)
+        parts = segments(reader, TZ, Lineage(load), when, RAW)
         assert [part.tier for part in parts] == [FIVE_MINUTE, RAW]
         assert (parts[0].when.start, parts[-1].when.end) == (when.start, when.end)
         assert parts[0].when.end == parts[1].when.start
@@ -87,10 +114,10 @@ def test_texts_gaps_and_what_held_before(home: ViewHome) -> None:
             [(None, "off", "ok")],
             [(None, None, "gap")],
         ]
-        before = initial(reader, mode, when.start)
+        before = initial(reader, Lineage(mode), when.start)
         assert before is not None
         assert before["state"] == "heat"
-        assert initial(reader, mode, berlin(1)) is None
+        assert initial(reader, Lineage(mode), berlin(1)) is None
         hours = history(reader, TZ, [mode], when, tier=HOURLY).series[0].rows
         assert hours[4][2]["state_seconds"] == {"off": 3600.0}
 
@@ -99,16 +126,11 @@ def test_the_archive_tells_what_is_older_than_days(home: ViewHome) -> None:
     load = home.entity("sensor.load", unit="W")
     home.put(load, (berlin(1), 5.0))
     home.refresh(berlin(4))
-    asked: list[TimeRange] = []
-
-    def archive(_: object, when: TimeRange) -> Iterator[tuple[int, dict[str, object]]]:
-        asked.append(when)
-        yield berlin(1, month=5), {"avg_value": 1.0}
-
     when = TimeRange(berlin(1, month=5), berlin(4))
     with home.store.reader() as reader:
-        found = history(reader, TZ, [load], when, tier=DAILY, archive=archive)
-    assert asked == [TimeRange(when.start, berlin(1))]
+        seen = look(reader, TZ, [Lineage(load)], when, tier=DAILY, archive=True)
+    assert seen.open == [TimeRange(when.start, berlin(1))]
+    found = seen.told({(load.key, load.kind): [days_of((berlin(1, month=5), 1.0, 1, 86_400.0, 1.0))]})
     assert [tier for _, tier, _ in found.series[0].rows] == [ARCHIVE, DAILY, DAILY, DAILY]
     assert found.tiers == [DAILY, ARCHIVE]
 
@@ -118,21 +140,18 @@ def test_the_archive_tells_what_is_missing_between_days(home: ViewHome) -> None:
     load = home.entity("sensor.load", unit="W")
     home.put(load, (berlin(1), 5.0), (berlin(3), None), (berlin(6), 7.0))
     home.refresh(berlin(8))
-
-    def day(average: float, samples: int, covered: float) -> dict[str, object]:
-        return {"avg_value": average, "total_samples": samples, "covered_seconds": covered, "first_value": average}
-
+    # Months come one by one.
     archived = {
-        berlin(1): day(9.0, 0, 86_400.0) | {"first_value": None},
-        berlin(2): day(1.0, 1, 86_400.0),
-        berlin(3): day(2.0, 1, 86_400.0),
-        berlin(4): day(3.0, 1, 100.0),
+        (load.key, load.kind): [
+            days_of((berlin(1), 9.0, 0, 86_400.0, np.nan), (berlin(2), 1.0, 1, 86_400.0, 1.0)),
+            days_of((berlin(3), 2.0, 1, 86_400.0, 2.0), (berlin(4), 3.0, 1, 100.0, 3.0)),
+        ]
     }
     when = TimeRange(berlin(1), berlin(8))
     with home.store.reader() as reader:
-        assert archived_part(reader, TZ, load, when, DAILY) == TimeRange(berlin(1), berlin(6))
-        found = history(reader, TZ, [load], when, tier=DAILY, archive=lambda *_: iter(archived.items()))
-    assert [(start, tier, row["avg_value"]) for start, tier, row in found.series[0].rows] == [
+        seen = look(reader, TZ, [Lineage(load)], when, tier=DAILY, archive=True)
+    assert seen.open == [TimeRange(berlin(1), berlin(6))]
+    expected = [
         (berlin(1), DAILY, 5.0),
         # The archive has a sample of this day, the store none; both know all of it.
         (berlin(2), ARCHIVE, 1.0),
@@ -141,3 +160,43 @@ def test_the_archive_tells_what_is_missing_between_days(home: ViewHome) -> None:
         (berlin(6), DAILY, 7.0),
         (berlin(7), DAILY, 7.0),
     ]
+    found = seen.told(archived)
+    assert [(start, tier, row["avg_value"]) for start, tier, row in found.series[0].rows] == expected
+    for limit in range(1, 7):
+        with home.store.reader() as reader:
+            short = look(reader, TZ, [Lineage(load)], when, tier=DAILY, archive=True, limit=limit)
+        found = short.told(archived)
+        assert [(start, tier, row["avg_value"]) for start, tier, row in found.series[0].rows] == expected[:limit]
+        assert found.next == (expected[limit][0] if limit < 6 else None)
+        assert short.is_enough(archived) == (limit < 4)
+
+
+def test_a_span_is_read_once_and_as_it_is_at_one_instant(home: ViewHome) -> None:
+    load = home.entity("sensor.load", unit="W")
+    for day in range(1, 31):
+        home.store.write(Row(load, berlin(day, hour), 100.0 * (hour % 2)) for hour in range(24))
+    home.refresh(berlin(30, 23))
+    when = TimeRange(berlin(1, month=5), berlin(30, 23))
+    tier, asked = StoreReader.tier, []
+
+    def read(reader: StoreReader, name: str, series: int, kind: Kind, part: TimeRange) -> Rollup:
+        asked.append((name, part.start))
+        return tier(reader, name, series, kind, part)
+
+    def night(*given: Any) -> list[Segment]:
+        """Hand down what is past its time as soon as it is settled which layer tells what."""
+        found = segments(*given)
+        home.store.downsample(given[-1])
+        return found
+
+    for finest in (RAW, HOURLY, DAILY):
+        asked.clear()
+        with (
+            home.store.reader() as reader,
+            patch.object(StoreReader, "tier", read),
+            patch("custom_components.strata.store.history.segments", night if finest != DAILY else segments),
+        ):
+            found = look(reader, TZ, [Lineage(load)], when, tier=finest, archive=True).told()
+        assert len(asked) == len(set(asked)), "no stretch is read twice"
+        counts = [1 if tier == RAW else row[_SAMPLES[tier]] for _, tier, row in found.series[0].rows]
+        assert sum(counts) == 29 * 24 + (23 if finest != DAILY else 0)

@@ -11,6 +11,7 @@ from custom_components.strata.store import downsample
 from custom_components.strata.store.buckets import decode_buckets, encode_buckets
 from custom_components.strata.store.history import segments
 from custom_components.strata.store.keys import key_series
+from custom_components.strata.store.lineage import Lineage
 from custom_components.strata.store.tiers import DEFAULT_LADDER
 from tests.naive_history import DAY, HOUR, MINUTE
 from tests.unit.store.compare import expected_rows, stored_buckets, stored_rows
@@ -92,7 +93,7 @@ def test_what_cannot_be_proven_stays_from_there_on(
             oldest = rows[0][0]
             assert rows == expected_rows(simulation.naive["power"], oldest)
             assert begins - DAY <= oldest < begins + DAY
-            told_by = segments(reader, simulation.timezone, simulation.series["power"], ALL, "raw")
+            told_by = segments(reader, simulation.timezone, Lineage(simulation.series["power"]), ALL, "raw")
         # Answers are made of all rows that stay, but those of a local hour that is not whole any more.
         assert told_by[-1].tier == "raw"
         assert told_by[-1].when.start < oldest + HOUR
@@ -128,7 +129,7 @@ def test_a_day_that_disagrees_keeps_its_hours_and_those_after_it(begin: Begin) -
         due = [bucket for bucket in simulation.expected("hourly", "power") if bucket.start >= hours[0].start]
         assert [bucket.start for bucket in hours] == [bucket.start for bucket in due]
         assert hours[0].start < bad
-        told_by = segments(reader, simulation.timezone, power, ALL, "hourly")
+        told_by = segments(reader, simulation.timezone, Lineage(power), ALL, "hourly")
         assert told_by[-1].when.start <= bad
         others = stored_buckets(reader, "hourly", simulation.series["temperature"])
         assert others[0].start > bad + DAY

@@ -1,0 +1,67 @@
+"""A series and those it goes on from: an entity has rows under each registry id that it had here.
+
+Rows stay where they are, and are told together: of two of one time the one that an archive's file would keep.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from ..core.model import Series, SeriesKey, TimeRange
+from ..core.rollup import Rollup
+from . import rows
+from .base import RawRows
+from .words import merge_buckets
+
+if TYPE_CHECKING:
+    from .reader import StoreReader
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """A series as it is told, and what else in the store is its own, oldest first."""
+
+    series: Series
+    earlier: tuple[Series, ...] = ()
+
+    @property
+    def all(self) -> tuple[Series, ...]:
+        """Every series of it, itself last."""
+        return (*self.earlier, self.series)
+
+    def tier(self, reader: StoreReader, name: str, when: TimeRange) -> Rollup:
+        """Return its buckets that start in `when`; of two of one start the one that knows more."""
+        kind = self.series.kind
+        return reduce(merge_buckets, (reader.tier(name, one.id or 0, kind, when) for one in self.all))
+
+    def raw(self, reader: StoreReader, when: TimeRange) -> RawRows:
+        """Return its rows in `when`; of two of one instant the newer series' one."""
+        if not self.earlier:
+            return reader.raw(self.series.id or 0, when)
+        return rows.merge([reader.raw(one.id or 0, when) for one in self.all])
+
+
+def lineages(
+    told: Iterable[Series], everything: Iterable[Series], called: Mapping[SeriesKey, SeriesKey]
+) -> Sequence[Lineage]:
+    """Return series with those that go on as one of them, which are not told by themselves.
+
+    Args:
+        told: what is asked for.
+        everything: every series of the store.
+        called: by a series' key, the key of the one it goes on as.
+    """
+    known = {one.key: one for one in everything if one.id is not None}
+    wanted: dict[SeriesKey, Series] = {}
+    for one in told:
+        key = called.get(one.key, one.key)
+        newest = known.get(key, one)
+        wanted.setdefault(newest.key, newest)
+    earlier: dict[SeriesKey, list[Series]] = {}
+    for before, key in called.items():
+        if key in wanted and key != before and before in known:
+            earlier.setdefault(key, []).append(known[before])
+    return [
+        Lineage(one, tuple(sorted(earlier.get(key, ()), key=lambda each: each.id or 0))) for key, one in wanted.items()
+    ]
