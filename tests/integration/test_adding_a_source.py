@@ -93,10 +93,9 @@ async def test_every_fired_change_is_stored_while_sources_come_and_go(
     changes = asyncio.create_task(busy.run())
     await asyncio.sleep(1)
     home.config_entries.async_add_subentry(entry, subentry)
-    await asyncio.sleep(1)
-    grid = home.states.get("sensor.grid_carbon_intensity")
-    assert grid is not None
-    assert grid.state == "230.0"
+    async with asyncio.timeout(20):
+        while (grid := home.states.get("sensor.grid_carbon_intensity")) is None or grid.state != "230.0":
+            await asyncio.sleep(0.05)
     home.config_entries.async_update_subentry(entry, entry.subentries[subentry.subentry_id], title="Mains")
     await asyncio.sleep(1)
     home.config_entries.async_remove_subentry(entry, subentry.subentry_id)

@@ -36,6 +36,8 @@ from custom_components.strata.store.tiers import DEFAULT_LADDER, HOUR
 from tests.integration.given import StartHub
 from tests.s3_stub import BUCKET, Refusal, S3Stub
 
+pytestmark = pytest.mark.xdist_group("archive")
+
 START = datetime(2026, 7, 31, 22, tzinfo=UTC)
 """Midnight in Berlin on 1 August."""
 NOW = START + timedelta(days=110)

@@ -27,6 +27,8 @@ from tests.integration.given import StartHub
 from tests.integration.test_archive import FIRST, GROWTH, KEEP, NOW, START, _fill, call, local
 from tests.integration.test_repairs import process_repair_fix_flow, start_repair_fix_flow
 
+pytestmark = pytest.mark.xdist_group("archive_adoption")
+
 OCCUPIED = "archive_occupied_usb"
 SPAN = {"start": START.isoformat(), "end": NOW.isoformat()}
 

@@ -13,6 +13,8 @@ from custom_components.strata.archive.columns import columns_of
 from custom_components.strata.core.model import Kind
 from tests.archive_world import World
 
+pytestmark = pytest.mark.xdist_group("archive_docs")
+
 PAGE = (Path(__file__).parents[2] / "docs" / "archive.md").read_text(encoding="utf-8")
 EXAMPLES = dict(re.findall(r"```python\n# (\w+)\n(.*?)```", PAGE, re.DOTALL))
 

@@ -13,6 +13,8 @@ import pytest
 
 from scripts.demo_home.mirroring import is_there
 
+pytestmark = pytest.mark.xdist_group("demo")
+
 ROOT = Path(__file__).parents[2]
 REAL_METER = ROOT.parent / "shared" / "data" / "home-meter"
 

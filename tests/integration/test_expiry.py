@@ -21,6 +21,8 @@ from custom_components.strata.store.sqlite import SqliteStore
 from custom_components.strata.store.tiers import DEFAULT_LADDER
 from tests.integration.given import StartHub
 
+pytestmark = pytest.mark.xdist_group("expiry")
+
 START = datetime(2026, 7, 31, 22, tzinfo=UTC)
 """Midnight in Berlin on 1 August."""
 DAYS = 110

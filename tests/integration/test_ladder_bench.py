@@ -17,6 +17,8 @@ from scripts.benchmarks.home_events import SORTS, START
 from scripts.benchmarks.ladder_year import OPERATIONS
 from scripts.benchmarks.year import DAY, PlainRows, Year, write_rows
 
+pytestmark = pytest.mark.xdist_group("ladder_bench")
+
 DAYS = 100
 PER_DAY = 5_000
 TIMEZONE = "Europe/Berlin"

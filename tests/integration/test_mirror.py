@@ -114,6 +114,21 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
+async def caught_up(mirror: MirrorCoordinator, points: int) -> None:
+    """Wait until a mirror has brought some points and knows it.
+
+    Its place in the feed moves right after the server's answer, and what waits is measured after that: stopped
+    before, a mirror would send the points again; looked at before, it would still count them as waiting.
+    """
+    figures = mirror.figures
+
+    def known() -> bool:
+        moved = (figures.complete_at or 0) >= (figures.acknowledged_at or 0)
+        return figures.acknowledged == points and moved and not mirror.feed.progress().waiting
+
+    await until(known)
+
+
 async def record(home: HomeAssistant, entry: MockConfigEntry, entity_id: str, state: str) -> None:
     home.states.async_set(entity_id, state, {"unit_of_measurement": "W", "friendly_name": "Oven"})
     await home.async_block_till_done(wait_background_tasks=False)
@@ -287,10 +302,7 @@ async def test_what_was_sent_is_known_after_a_restart(home, start_hub: StartHub,
     server.bucket("home_hourly")
     entry = await start_hub(mirror_at(url))
     await record(home, entry, "sensor.oven", "5")
-    await until(lambda: mirror_of(entry).figures.acknowledged == 1)
-    # The place in the feed moves right after what was sent is acknowledged; stopped in between, it would be sent again.
-    figures = mirror_of(entry).figures
-    await until(lambda: (figures.complete_at or 0) >= (figures.acknowledged_at or 0))
+    await caught_up(mirror_of(entry), 1)
     await home.config_entries.async_unload(entry.entry_id)
     await home.config_entries.async_setup(entry.entry_id)
     assert mirror_of(entry).figures.acknowledged == 1
@@ -324,7 +336,7 @@ async def test_what_a_mirror_shows(home, start_hub: StartHub, stub, every_entity
     entry = await start_hub(mirror_at(url))
     mirror = mirror_of(entry)
     await record(home, entry, "sensor.oven", "5")
-    await until(lambda: mirror.figures.acknowledged == 1)
+    await caught_up(mirror, 1)
     mirror.figures.quarantine(to_micros(dt_util.utcnow()), "home_raw", "a line", "a reason")
     await mirror.async_refresh()
     shown = {

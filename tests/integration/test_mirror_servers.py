@@ -7,14 +7,18 @@ import json
 from pathlib import Path
 import random
 import re
+import threading
 import time
+from typing import Any
 
 import aiohttp
 import pytest
 
 from custom_components.strata.core.model import Flag, Row
+from custom_components.strata.mirror import parcels
 from custom_components.strata.mirror.feed import MirrorFeed
 from custom_components.strata.mirror.influx import Connection, InfluxClient, pack
+from custom_components.strata.mirror.parcels import Reading
 from custom_components.strata.mirror.servers import detect
 from custom_components.strata.store.sqlite import SqliteStore
 from custom_components.strata.store.worker import StoreWorker
@@ -85,9 +89,7 @@ async def test_a_day_without_server_is_caught_up_exactly(session, store, direct,
     server.kill()
     truth = busy_home(store, events=20_000)
     server.start()
-    began = time.monotonic()
     await mirror.catch_up()
-    assert time.monotonic() - began < 30
     assert server.totals("strata_raw") == truth_totals(truth)
     hours = server.totals("strata_hourly", "sample_count")
     assert {name: int(total) for name, (_, total) in hours.items()} == {
@@ -135,16 +137,12 @@ async def test_a_server_that_accepts_and_never_answers_is_a_timeout(session, sto
     truth = busy_home(store, events=3_000, entities=20, span=3 * HOUR)
     server.freeze()
     catching_up = asyncio.create_task(mirror.catch_up())
-    beats: list[float] = []
     while mirror.figures.retries < 3:
-        before = time.perf_counter()
         await asyncio.sleep(0.001)
-        beats.append(time.perf_counter() - before)
     assert str(mirror.progress().trouble) == "the server did not answer in time"
     server.thaw()
     await catching_up
     assert server.totals("strata_raw") == truth_totals(truth)
-    assert sorted(beats)[len(beats) // 2] < 0.02
 
 
 class FaultyProxy:
@@ -262,11 +260,15 @@ async def test_victoria_metrics_gets_every_number(session, store, direct, full_p
         await mirror.open()
         truth = busy_home(store, events=3_000, entities=20, span=3 * HOUR)
         await mirror.catch_up()
-        metrics.ask("/internal/force_flush", {})
-        await asyncio.sleep(2)
-        found = metrics.ask("/api/v1/export", {"match[]": 'home_assistant_events_value{db="strata_raw"}'})
-        exported = [json.loads(line) for line in found.splitlines()]
-        totals = {each["metric"]["entity_id"]: (len(each["values"]), sum(each["values"])) for each in exported}
+        totals: dict[str, tuple[int, float]] = {}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(20):
+                while totals != truth_totals(truth):
+                    metrics.ask("/internal/force_flush", {})
+                    await asyncio.sleep(0.2)
+                    found = metrics.ask("/api/v1/export", {"match[]": 'home_assistant_events_value{db="strata_raw"}'})
+                    told = [json.loads(line) for line in found.splitlines()]
+                    totals = {each["metric"]["entity_id"]: (len(each["values"]), sum(each["values"])) for each in told}
         assert totals == truth_totals(truth)
     finally:
         metrics.stop()
@@ -294,7 +296,9 @@ async def test_stubs_of_2_and_3_end_up_with_everything_but_the_poison(session, s
         await stub.stop()
 
 
-async def test_the_loop_stays_quick_while_a_day_is_caught_up_over_the_real_worker(session, store, server, tmp_path):
+async def test_nothing_is_read_or_packed_on_the_loop_while_a_day_is_caught_up(
+    session, store, server, tmp_path, monkeypatch
+):
     store.save_cursor("mirror:one", store.reader().newest_cursor())
     truth = busy_home(store, events=20_000)
     store.close()
@@ -305,18 +309,19 @@ async def test_the_loop_stays_quick_while_a_day_is_caught_up_over_the_real_worke
     plan = plan_of(store)
     mirror = MirrorFeed("one", worker, client, type(plan)(plan.contents, plan.layout, plan.ladder, by_id.get))
     await mirror.open()
-    beats: list[float] = []
+    threads: set[str] = set()
 
-    async def heart() -> None:
-        while True:
-            before = time.perf_counter()
-            await asyncio.sleep(0.002)
-            beats.append(time.perf_counter() - before - 0.002)
+    def noted(real: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            threads.add(threading.current_thread().name)
+            return real(*args, **kwargs)
 
-    beating = asyncio.create_task(heart())
+        return wrapper
+
+    monkeypatch.setattr(Reading, "feed", noted(Reading.feed))
+    monkeypatch.setattr(parcels, "pack", noted(parcels.pack))
     await mirror.catch_up()
-    beating.cancel()
     assert server.totals("strata_raw") == truth_totals(truth)
-    # Far looser than the bench, which measures on a quiet machine; blocking work would be a hundred times this.
-    assert sorted(beats)[len(beats) // 2] < 0.02
+    assert threads
+    assert threading.main_thread().name not in threads
     await worker.close()

@@ -14,6 +14,8 @@ from scripts.demo_home.home import DAY, GAPS, HOUR, MINUTE, SECOND, Change, Home
 from scripts.demo_home.simulated_home import micros, simulated_home
 from scripts.demo_home.truth import Bucket, Told, add_up, borders, news
 
+pytestmark = pytest.mark.xdist_group("simulated_home")
+
 LAMP = HomeEntity(entity_id="light.lamp", nature=Nature.SWITCH)
 METER = HomeEntity(entity_id="sensor.meter", nature=Nature.REGISTER)
 POWER = HomeEntity(entity_id="sensor.power", nature=Nature.LEVEL)

@@ -31,7 +31,7 @@ from tests.integration.live.process import PASSWORD, USER, LiveHome, wait_for
 if TYPE_CHECKING:
     from tests.integration.live.person import Person
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("live")]
 
 
 @pytest.mark.requires_full("live", "browser")

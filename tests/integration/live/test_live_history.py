@@ -15,7 +15,7 @@ from tests.s3_stub import BUCKET, Refusal, S3Stub
 if TYPE_CHECKING:
     from tests.integration.live.person import Person
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("live")]
 
 ENTITY = "input_number.grid_carbon"
 SECRET = "never-to-be-shown"

@@ -22,6 +22,8 @@ from scripts.benchmarks.anomaly.judge import Figures
 from scripts.benchmarks.anomaly.ours import alarms_of, strata
 from scripts.benchmarks.anomaly.simulated import DAY, HOUR, MICROS
 
+pytestmark = pytest.mark.xdist_group("anomaly_bars")
+
 REAL_METER = Path(__file__).parents[4] / "shared" / "data" / "home-meter"
 SEEDS = list(TEST)[:2]
 NUMERIC_KINDS = 12

@@ -20,6 +20,8 @@ from custom_components.strata.store.tiers import DAY, HOUR
 from tests.archive_world import EVER, SERIES, World
 from tests.s3_stub import BUCKET, S3Stub
 
+pytestmark = pytest.mark.xdist_group("adopt")
+
 FIRST, SECOND = "archives/2026/data_2026-08-01.parquet", "archives/2026/data_2026-09-01.parquet"
 COPY = "archives/manifest.json"
 HERE = {f"sensor.{name}": f"new_{name}" for name in SERIES}

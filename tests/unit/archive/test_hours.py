@@ -20,6 +20,8 @@ from custom_components.strata.store.tiers import DAY, HOUR, HOURLY
 from custom_components.strata.store.words import codes_in, in_words
 from tests.archive_world import EVER, Told, World, told
 
+pytestmark = pytest.mark.xdist_group("hours")
+
 ZONES = {"Europe/Berlin": datetime(2026, 10, 20), "Asia/Kolkata": datetime(2026, 3, 3)}  # noqa: DTZ001
 """Clocks, and when the home's life begins; in Berlin they go back on the fifth day."""
 
