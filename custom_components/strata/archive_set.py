@@ -122,7 +122,12 @@ class ArchiveSet:
             return
         self._stopped = True
         try:
-            async with asyncio.timeout(_STOP_SECONDS), self._threads.writing, self._threads.reading, self._threads.jobs:
+            async with (
+                asyncio.timeout(_STOP_SECONDS),
+                self._threads.writing,
+                self._threads.reading.all(),
+                self._threads.jobs,
+            ):
                 pass
         except TimeoutError:
             LOGGER.warning("A run of the archive did not end in time; the next one goes on where it is cut off")
@@ -276,10 +281,11 @@ class ArchiveSet:
         """Run `work` with a reader of the archive on a thread of its own; a `job` may take long.
 
         Raises:
+            ArchiveError: others have been reading for so long that it did not come to it.
             DependencyMissing: a library is missing.
             StoreError: the store cannot be used.
         """
-        async with self._threads.jobs if job else self._threads.reading:
+        async with self._threads.jobs if job else self._threads.reading.one():
             await self.async_require()
             names = {each.key: name for each in self._worker.all_series() if (name := each.labels.get("entity_id"))}
             return await self._off_loop(lambda vault: work(Restorer(vault, names, go_on=lambda: not self._stopped)))

@@ -1,12 +1,12 @@
 """Threads that work with archives. They outlive whoever waits for them, and the hub itself when it is loaded anew.
 
-One at a time may write, whatever hub it belongs to; one may read beside it, and one restore or export. Each has a
+One at a time may write, whatever hub it belongs to; some may read beside it, and one restore or export. Each has a
 folder of its own for files on their way.
 """
 
 import asyncio
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 import shutil
@@ -15,9 +15,51 @@ import uuid
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
+from .archive.errors import ArchiveError
 from .const import DOMAIN, STORE_FOLDER
 
 SCRATCH_FOLDER = "archive_scratch"
+READERS = 3
+"""Who may read at a time: each has a portion of a file in memory, and asks the same disk or line."""
+WAIT_SECONDS = 60.0
+"""How long somebody who is waited for waits for his turn."""
+
+
+class Seats:
+    """So many at a time, first come, first served."""
+
+    def __init__(self, count: int) -> None:
+        """Begin with all free."""
+        self._count = count
+        self._free = asyncio.Semaphore(count)
+        self._clearing = asyncio.Lock()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Hold one.
+
+        Raises:
+            ArchiveError: none became free in time.
+        """
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._free.acquire()
+        except TimeoutError:
+            raise ArchiveError(
+                f"{self._count} others have been reading archives for {WAIT_SECONDS:.0f} s: ask again later"
+            ) from None
+        try:
+            yield
+        finally:
+            self._free.release()
+
+    @asynccontextmanager
+    async def all(self) -> AsyncIterator[None]:
+        """Hold all of them: nobody else is at it."""
+        async with AsyncExitStack() as held, self._clearing:
+            for _ in range(self._count):
+                await held.enter_async_context(self._free)
+            yield
 
 
 @dataclass(slots=True)
@@ -26,12 +68,18 @@ class Threads:
 
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held as long as a thread may change an archive."""
-    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held as long as a thread reads archives for somebody who waits; whole months are in its memory."""
+    reading: Seats = field(default_factory=lambda: Seats(READERS))
+    """Held as long as a thread reads archives for somebody who waits."""
     jobs: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held as long as a thread restores or exports, which may take long; nobody who reads waits for that."""
     folders: set[Path] = field(default_factory=set)
     """Those in use."""
+
+    @asynccontextmanager
+    async def all_at_rest(self) -> AsyncIterator[None]:
+        """Hold all of them."""
+        async with self.writing, self.reading.all(), self.jobs:
+            yield
 
 
 _THREADS: HassKey[Threads] = HassKey(f"{DOMAIN}.archive_threads")

@@ -1,6 +1,7 @@
 """Archives in a running Home Assistant: form, runs, entities, issues, actions, statistics."""
 
-from collections.abc import Generator
+import asyncio
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 import json
@@ -23,8 +24,10 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from custom_components import strata
+from custom_components.strata.archive.restore import Restorer
 from custom_components.strata.archive.targets.local import LocalTarget
 from custom_components.strata.archive_issues import FAILING, PROBLEMS
+from custom_components.strata.archive_threads import threads_of
 from custom_components.strata.const import DOMAIN
 from custom_components.strata.core.model import Kind, Row, SeriesKey, from_micros, to_micros
 from custom_components.strata.dependencies import DependencyMissing
@@ -614,6 +617,32 @@ async def test_archives_are_read_while_a_run_writes(home: HomeAssistant, start_h
         slow.go_on.set()
         assert (await run)["problems"] == []
     assert (len(answer["rows"]), answer["problems"]) == (2, [])
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_histories_are_read_from_the_archive_side_by_side(
+    home: HomeAssistant, start_hub: StartHub, usb: Path
+) -> None:
+    await start_hub(local(usb), **KEEP)
+    await call(home, "archive")
+    both, plain = threading.Barrier(2), Restorer.day_files
+
+    def together(*asked: Any, **said: Any) -> Iterator[Any]:
+        """Wait until the other one is at it, too."""
+        both.wait(20)
+        yield from plain(*asked, **said)
+
+    span = {"start": START.isoformat(), "end": NOW.isoformat()}
+    with patch.object(Restorer, "day_files", together):
+        answers = await asyncio.gather(
+            *(call(home, "query_history", entity_id=f"sensor.{name}", **span) for name in ("energy", "power"))
+        )
+    assert [(answer["tiers"], answer["problems"]) for answer in answers] == [(["daily", "archive"], [])] * 2
+    async with threads_of(home).reading.all():
+        with patch("custom_components.strata.archive_threads.WAIT_SECONDS", 0.0):
+            answer = await call(home, "query_history", entity_id="sensor.energy", **span)
+    assert answer["tiers"] == ["daily"]
+    assert "ask again later" in answer["problems"][0]
 
 
 @pytest.mark.usefixtures("no_schedule")
