@@ -268,6 +268,7 @@ def test_a_server_that_is_not_there(s3: Callable[..., Target], a_file: Path, mon
     with pytest.raises(TargetError) as error:
         s3(endpoint_url="http://127.0.0.1:9").put(KEY, a_file, sha256_of(a_file))
     assert error.value.problem is Problem.CANNOT_CONNECT
+    assert str(error.value) == f"bucket {BUCKET}: nothing answers at this address"
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 import json
+import ssl
 
 import aiohttp
 from aiohttp import web
+from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.test_utils import TestServer
 import pytest
 
@@ -116,6 +118,29 @@ async def test_a_connection_error_is_unreachable_and_does_not_quote_the_url(caus
         await context.get_json("/")
     assert SECRET not in str(caught.value)
     assert type(cause).__name__ in str(caught.value)
+
+
+_KEY = ConnectionKey("source.test", 443, True, True, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (aiohttp.ClientConnectorDNSError(_KEY, OSError(SECRET)), "its name was not found"),
+        (aiohttp.ClientConnectorError(_KEY, OSError(SECRET)), "nothing answers there"),
+        (aiohttp.ClientConnectorCertificateError(_KEY, ssl.CertificateError(SECRET)), "certificate is not trusted"),
+        (aiohttp.ServerDisconnectedError(), "it hung up"),
+    ],
+)
+async def test_a_connection_error_is_said_in_words(cause: Exception, words: str) -> None:
+    def route(url: str) -> Answer:
+        raise cause
+
+    context, _ = world(route)
+    with pytest.raises(SourceUnreachable, match=words) as caught:
+        await context.get_json("/")
+    assert SECRET not in str(caught.value)
+    assert "Error" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

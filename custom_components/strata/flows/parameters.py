@@ -1,6 +1,7 @@
 """A provider's parameters as form fields, and what was entered as options."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 import re
 from typing import Any
 
@@ -27,12 +28,25 @@ def _number(param: Param) -> sel.Selector[Any]:
         config["min"] = param.minimum
     if param.maximum is not None:
         config["max"] = param.maximum
+    if param.unit is not None:
+        config["unit_of_measurement"] = param.unit
     return sel.NumberSelector(config)
+
+
+def _text(param: Param) -> sel.Selector[Any]:
+    if not param.multiple:
+        return sel.TextSelector()
+    # As chips: a line for each of a dozen words would hide the rest of the form.
+    return sel.SelectSelector(
+        sel.SelectSelectorConfig(
+            options=list(param.choices), custom_value=True, multiple=True, mode=sel.SelectSelectorMode.DROPDOWN
+        )
+    )
 
 
 def _table(param: Param) -> sel.Selector[Any]:
     fields = {
-        column.key: sel.ObjectSelectorField(selector=_FIELDS[column.kind](column), required=column.required)
+        column.key: sel.ObjectSelectorField(selector=_FIELDS[column.kind](column), required=_is_asked_for(column, None))
         for column in param.columns
     }
     return sel.ObjectSelector(
@@ -46,7 +60,7 @@ _NOTHING: tuple[object, ...] = (None, "", [])
 
 _FIELDS: dict[ParamKind, Callable[[Param], sel.Selector[Any]]] = {
     ParamKind.SELECT: _select,
-    ParamKind.TEXT: lambda param: sel.TextSelector(sel.TextSelectorConfig(multiple=param.multiple)),
+    ParamKind.TEXT: _text,
     ParamKind.SECRET: lambda param: sel.TextSelector(sel.TextSelectorConfig(type=sel.TextSelectorType.PASSWORD)),
     ParamKind.NUMBER: _number,
     ParamKind.BOOLEAN: lambda param: sel.BooleanSelector(),
@@ -63,21 +77,25 @@ def _entity(param: Param, excluded: Sequence[str]) -> sel.Selector[Any]:
 
 
 def schema(
-    params: Iterable[Param], home: Home, current: Options | None, excluded: Sequence[str] = ()
+    params: Iterable[Param],
+    home: Home,
+    current: Options | None,
+    excluded: Sequence[str] = (),
+    currency: str | None = None,
 ) -> probatio.Schema:
     """Return the form of a source's parameters.
 
-    The entities `excluded` cannot be chosen.
+    The entities `excluded` cannot be chosen. Amounts are in `currency`, else in that of the home.
 
     It proposes what is configured now (`current`), else what suits the home. A secret is never
     shown again: where there is one already, leaving its field empty keeps it.
     """
     fields: dict[Any, sel.Selector[Any]] = {}
-    for param in params:
+    for param in (_in_currency(param, currency or home.currency) for param in params):
         kept_secret = param.kind is ParamKind.SECRET and current is not None and param.key in current
-        marker = probatio.Required if param.required and not kept_secret else probatio.Optional
-        name = probatio.Secret(param.key) if param.kind is ParamKind.SECRET else param.key
         proposed = None if kept_secret else _proposed(param, home, current)
+        marker = probatio.Required if _is_asked_for(param, proposed) and not kept_secret else probatio.Optional
+        name = probatio.Secret(param.key) if param.kind is ParamKind.SECRET else param.key
         description = None if proposed is None else {"suggested_value": proposed}
         fields[marker(name, description=description)] = (
             _entity(param, () if param.own else excluded)
@@ -85,6 +103,17 @@ def schema(
             else _FIELDS[param.kind](param)
         )
     return probatio.Schema(fields)
+
+
+def _is_asked_for(param: Param, proposed: object | None) -> bool:
+    """Say whether the frontend is to see to it that there is a value; `options_from` does anyway."""
+    # It fills a required number with 0, which nobody has entered.
+    return param.required and not (param.kind is ParamKind.NUMBER and proposed is None)
+
+
+def _in_currency(param: Param, currency: str) -> Param:
+    columns = tuple(_in_currency(column, currency) for column in param.columns)
+    return replace(param, unit=param.unit and param.unit.format(currency=currency), columns=columns)
 
 
 def _proposed(param: Param, home: Home, current: Options | None) -> object | None:

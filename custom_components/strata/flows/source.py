@@ -196,7 +196,10 @@ class SourceFlow(ConfigSubentryFlow):
             if not errors:
                 self._details = details
                 return await self.async_step_preview()
-        schema = parameters.schema(self._role.details, home_of(self.hass), self._details or None)
+        currency = (self._reading.unit or "").partition("/")[0]
+        schema = parameters.schema(
+            self._role.details, home_of(self.hass), self._details or None, currency=currency or None
+        )
         if user_input is not None:
             schema = self.add_suggested_values_to_schema(schema, user_input)
         return self.async_show_form(

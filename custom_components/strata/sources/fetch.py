@@ -38,6 +38,14 @@ DECODED_ON_THE_LOOP: Final = 64 * 1024
 IN_A_LIBRARY: Final = " (library)"
 """Instead of a path, where a library makes the request."""
 _CHUNK: Final = 64 * 1024
+
+_UNREACHABLE: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (aiohttp.ClientConnectorDNSError, "its name was not found"),
+    (aiohttp.ClientSSLError, "its certificate is not trusted, or it does not speak TLS"),
+    (aiohttp.ClientConnectorError, "nothing answers there"),
+    (aiohttp.ServerDisconnectedError, "it hung up"),
+)
+"""Tried in order: the first kind that fits; others are called by their kind."""
 _WEB_PAGE: Final = re.compile(r"\s*<(!doctype\s+html|html)\b", re.IGNORECASE)
 
 
@@ -273,7 +281,7 @@ class HttpContext:
         except TimeoutError:
             raise SourceUnreachable(f"{self._host} did not answer within {self.timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as caught:
-            raise SourceUnreachable(f"{self._host} could not be reached ({type(caught).__name__})") from None
+            raise SourceUnreachable(f"{self._host} could not be reached ({_why(caught)})") from None
         return answer.body
 
     def _check(self, response: Response) -> None:
@@ -309,6 +317,10 @@ class HttpContext:
         except ValueError, RecursionError:
             kind = "a web page" if body.lstrip()[:1] == b"<" else "not JSON or cut off"
             raise SourceBadAnswer(f"the answer of {self._host} is {kind}") from None
+
+
+def _why(caught: Exception) -> str:
+    return next((words for kind, words in _UNREACHABLE if isinstance(caught, kind)), type(caught).__name__)
 
 
 def _loads(body: bytes) -> Json:

@@ -41,6 +41,8 @@ class Param:
     """For ENTITY: the entity domains to choose from."""
     minimum: float | None = None
     maximum: float | None = None
+    unit: str | None = None
+    """For NUMBER: what stands behind the number; `{currency}` is that of the home, or of the reading it is about."""
     pattern: str | None = None
     """For TEXT: a regular expression the whole value has to match."""
     multiple: bool = False

@@ -58,6 +58,15 @@ _PROBLEMS: Mapping[str, Problem] = {
     "ServiceUnavailable": Problem.CANNOT_CONNECT,
     "SlowDown": Problem.CANNOT_CONNECT,
 }
+
+_KINDS: Mapping[str, str] = {
+    "EndpointConnectionError": "nothing answers at this address",
+    "ConnectTimeoutError": "no connection in time",
+    "ReadTimeoutError": "no answer in time",
+    "SSLError": "no secure connection; the certificate is not trusted, or the server does not speak TLS",
+    "ConnectionClosedError": "the server hung up",
+}
+"""What boto's errors are called; others keep their names."""
 """What S3's error codes, and statuses of answers without one, mean for the user."""
 _CLASS_REFUSED = frozenset({"InvalidStorageClass", "InvalidArgument", "NotImplemented"})
 """Codes with which servers say that they do not know a storage class."""
@@ -261,4 +270,5 @@ def _in_target_words(bucket: Bucket) -> Iterator[None]:
             problem = Problem.NO_BUCKET
         raise TargetError(problem, f"{error.operation_name} of bucket {bucket.name}: {code or status}", code) from None
     except (BotoCoreError, HTTPClientError, OSError) as error:
-        raise TargetError(Problem.CANNOT_CONNECT, f"bucket {bucket.name}: {type(error).__name__}") from None
+        kind = type(error).__name__
+        raise TargetError(Problem.CANNOT_CONNECT, f"bucket {bucket.name}: {_KINDS.get(kind, kind)}") from None

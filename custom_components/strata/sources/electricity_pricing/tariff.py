@@ -9,7 +9,7 @@ from ...core.tariff import Schedule
 from ..answer import number
 from ..base import Context, Param, ParamKind, Provider, Reading, SourceNoData
 from .prices import TOTAL, price_reading
-from .totals import PERIOD_COLUMNS, check_periods, periods_of
+from .totals import PER_KWH, PERIOD_COLUMNS, check_periods, periods_of
 
 AHEAD: Final = timedelta(days=7)
 
@@ -19,9 +19,9 @@ class StaticTariff(Provider):
 
     key = "tariff"
     params = (
-        Param(key="name", kind=ParamKind.TEXT, required=False),
-        Param(key="price", kind=ParamKind.NUMBER),
+        Param(key="price", kind=ParamKind.NUMBER, unit=PER_KWH),
         Param(key="periods", kind=ParamKind.TABLE, required=False, columns=PERIOD_COLUMNS, check=check_periods),
+        Param(key="name", kind=ParamKind.TEXT, required=False),
     )
     local = True
     gives = frozenset({TOTAL})

@@ -15,8 +15,10 @@ from .prices import EXPORT, PRICE, TOTAL
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
+PER_KWH: Final = "{currency}/kWh"
+
 PERIOD_COLUMNS: Final = (
-    Param(key="rate", kind=ParamKind.NUMBER),
+    Param(key="rate", kind=ParamKind.NUMBER, unit=PER_KWH),
     Param(key="start", kind=ParamKind.TIME, required=False),
     Param(key="end", kind=ParamKind.TIME, required=False),
     Param(key="weekdays", kind=ParamKind.SELECT, choices=WEEKDAYS, multiple=True, translated=True, required=False),
@@ -35,15 +37,15 @@ def check_periods(value: object) -> str | None:
 
 
 DETAILS: Final = (
-    Param(key="surcharge_percent", kind=ParamKind.NUMBER, required=False, minimum=-100, maximum=1000),
-    Param(key="surcharge_fixed", kind=ParamKind.NUMBER, required=False),
-    Param(key="network_fee", kind=ParamKind.NUMBER, required=False),
+    Param(key="surcharge_percent", kind=ParamKind.NUMBER, required=False, minimum=-100, maximum=1000, unit="%"),
+    Param(key="surcharge_fixed", kind=ParamKind.NUMBER, required=False, unit=PER_KWH),
+    Param(key="network_fee", kind=ParamKind.NUMBER, required=False, unit=PER_KWH),
     Param(key="network_fees", kind=ParamKind.TABLE, required=False, columns=PERIOD_COLUMNS, check=check_periods),
-    Param(key="tax_percent", kind=ParamKind.NUMBER, required=False, minimum=-100, maximum=1000),
-    Param(key="export_percent", kind=ParamKind.NUMBER, required=False, minimum=-1000, maximum=1000),
-    Param(key="export_fixed", kind=ParamKind.NUMBER, required=False),
-    Param(key="standing_charge", kind=ParamKind.NUMBER, required=False),
-    Param(key="demand_charge", kind=ParamKind.NUMBER, required=False),
+    Param(key="tax_percent", kind=ParamKind.NUMBER, required=False, minimum=-100, maximum=1000, unit="%"),
+    Param(key="export_percent", kind=ParamKind.NUMBER, required=False, minimum=-1000, maximum=1000, unit="%"),
+    Param(key="export_fixed", kind=ParamKind.NUMBER, required=False, unit=PER_KWH),
+    Param(key="standing_charge", kind=ParamKind.NUMBER, required=False, unit="{currency}/d"),
+    Param(key="demand_charge", kind=ParamKind.NUMBER, required=False, unit="{currency}/kW"),
 )
 """The contract, in the currency of the prices: per kWh, the standing charge per day, the demand charge per kW and
 month. The last two never enter a price per kWh."""

@@ -63,14 +63,24 @@ def _words_param(key: str, words: tuple[str, ...], more: Mapping[str, tuple[str,
     return Param(key=key, kind=ParamKind.TEXT, required=False, multiple=True, default=proposed)
 
 
-LEAD: Final = Param(
-    key="lead", kind=ParamKind.NUMBER, required=False, default=lambda home: 30, minimum=0, maximum=24 * 60
-)
+def _minutes_param(key: str) -> Param:
+    return Param(
+        key=key,
+        kind=ParamKind.NUMBER,
+        required=False,
+        default=lambda home: 30,
+        minimum=0,
+        maximum=24 * 60,
+        unit="min",
+    )
+
+
+LEAD: Final = _minutes_param("lead")
 PERSON: Final = Param(key="person", kind=ParamKind.ENTITY, required=False, domains=("person",))
 RULES: Final = (
     _words_param("home_words", ("WFH", "HOME"), HOME_WORDS),
     _words_param("away_words", ("vacation", "holiday", "trip", "travel", "flight", "office"), AWAY_WORDS),
-    Param(key="travel", kind=ParamKind.NUMBER, required=False, default=lambda home: 30, minimum=0, maximum=24 * 60),
+    _minutes_param("travel"),
     Param(key="travel_entity", kind=ParamKind.ENTITY, required=False, domains=("sensor", "input_number", "number")),
     LEAD,
     Param(key="work_from", kind=ParamKind.TIME, required=False, default=lambda home: "09:00:00"),

@@ -24,7 +24,13 @@ _STAYS_HIGH: Final = 0.9
 """What is high stays so until it is below this share of the limit: it must not flicker around it."""
 
 LIMIT: Final = Param(
-    key="high_power_kw", kind=ParamKind.NUMBER, required=False, default=lambda home: 10, minimum=0.1, maximum=1000
+    key="high_power_kw",
+    kind=ParamKind.NUMBER,
+    required=False,
+    default=lambda home: 10,
+    minimum=0.1,
+    maximum=1000,
+    unit="kW",
 )
 SHARED: Final = (LIMIT, ALWAYS_ON)
 

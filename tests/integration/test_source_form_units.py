@@ -1,0 +1,83 @@
+"""What a source's form shows beside numbers and lists: units, and no value that nobody has entered."""
+
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import selector as sel
+import pytest
+from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
+
+from tests.integration.given import NOW, StartHub
+from tests.integration.test_source_flow import begin, go_on, proposed
+
+
+@pytest.fixture(autouse=True)
+def _now(freezer: FrozenDateTimeFactory) -> None:
+    freezer.move_to(NOW)
+
+
+def units(result: dict[str, Any]) -> dict[str, str]:
+    """Return the unit of each number of a form that has one; those of a table as `table.column`."""
+    found: dict[str, str] = {}
+    for field, selector in result["data_schema"].schema.items():
+        if isinstance(selector, sel.ObjectSelector):
+            for name, column in selector.config["fields"].items():
+                if unit := column["selector"].config.get("unit_of_measurement"):
+                    found[f"{field}.{name}"] = unit
+        elif unit := selector.config.get("unit_of_measurement"):
+            found[str(field)] = unit
+    return found
+
+
+async def test_a_tariff_costs_nothing_only_if_somebody_says_so(home: HomeAssistant, start_hub: StartHub) -> None:
+    result = await begin(home, await start_hub(), "electricity_pricing", "tariff")
+    fields = list(result["data_schema"].schema)
+    assert fields == ["price", "periods", "name"], "what has to be entered comes first"
+    # The frontend fills in 0 for a required number.
+    assert not fields[0].__class__.__name__.startswith("Required")
+    assert not result["data_schema"].schema["periods"].config["fields"]["rate"]["required"]
+    assert units(result) == {"price": "EUR/kWh", "periods.rate": "EUR/kWh"}
+
+    result = await go_on(home, result, {})
+    assert result["errors"] == {"price": "required"}
+    result = await go_on(home, result, {"price": 0.3, "periods": [{"start": "22:00:00"}]})
+    assert result["errors"] == {"periods": "invalid_period"}
+    result = await go_on(home, result, {"price": 0})
+    assert result["description_placeholders"]["value"] == "0 EUR/kWh · Total price: 0 EUR/kWh"
+
+
+async def test_amounts_of_a_contract_are_in_the_currency_of_the_price(
+    home: HomeAssistant, start_hub: StartHub, energy_charts: AiohttpClientMocker
+) -> None:
+    entry = await start_hub()
+    # Energy-Charts has euros everywhere.
+    await home.config.async_update(currency="SEK")
+    result = await begin(home, entry, "electricity_pricing", "energy_charts")
+    result = await go_on(home, result, {"bidding_zone": "DE-LU"})
+    result = await go_on(home, result, {"details": True})
+    assert units(result) == {
+        "surcharge_percent": "%",
+        "surcharge_fixed": "EUR/kWh",
+        "network_fee": "EUR/kWh",
+        "network_fees.rate": "EUR/kWh",
+        "tax_percent": "%",
+        "export_percent": "%",
+        "export_fixed": "EUR/kWh",
+        "standing_charge": "EUR/d",
+        "demand_charge": "EUR/kW",
+    }
+
+
+async def test_words_and_times_of_a_presence_forecast(home: HomeAssistant, start_hub: StartHub) -> None:
+    result = await begin(home, await start_hub(), "occupancy_prediction", "calendar")
+    assert units(result) == {"travel": "min", "lead": "min"}
+    words = result["data_schema"].schema["home_words"]
+    assert isinstance(words, sel.SelectSelector), "chips: a line for each word would hide the rest on a phone"
+    own = [*proposed(result)["home_words"], "Werkstatt"]
+    assert words(own) == own, "words of one's own are welcome"
+
+
+async def test_the_limit_of_high_power_is_in_kilowatts(home: HomeAssistant, start_hub: StartHub) -> None:
+    result = await begin(home, await start_hub(), "smart_meter", "sense")
+    assert units(result) == {"high_power_kw": "kW"}
