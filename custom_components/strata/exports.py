@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TextIO, override
 import numpy as np
 
 from .archive.columns import RAW_COLUMNS, columns_of
+from .archive.linking import link_pyarrow
 from .archive.tables import SeriesBuckets, SeriesRows, bucket_table, raw_table, schema_of
 from .core.model import Series, TimeRange
 from .core.rollup import Ints, Rollup
@@ -128,6 +129,7 @@ class ParquetExport(Export):
 
     @override
     def open(self) -> None:
+        link_pyarrow()
         import pyarrow.parquet as pq
 
         columns = RAW_COLUMNS if self.tier == RAW else columns_of(self.tier)

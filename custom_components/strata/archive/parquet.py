@@ -4,7 +4,7 @@
 >>> for series, rollup in read(path):                                         # doctest: +SKIP
 ...     print(series.labels["entity_id"], rollup.mean)
 
-pyarrow is imported by the functions that need it; call them off the event loop.
+pyarrow is linked and imported by the functions that need it; call them off the event loop.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +23,7 @@ from ..core.rollup import NO_STATE, Rollup
 from ..store.pace import paced
 from .columns import BUCKET_COLUMNS, METADATA_KEY, RAW_COLUMNS, SCHEMA_VERSION, SORTED_BY, ColumnType, columns_of
 from .errors import ArchiveError, FileDamaged, FileTooNew
+from .linking import link_pyarrow
 from .tables import (
     RawColumns,
     SeriesBuckets,
@@ -254,6 +255,7 @@ def _proven(
 
 
 def _write(draft: Path, columns: Mapping[str, ColumnType], tables: Iterable[pa.Table], form: _Form) -> int:
+    link_pyarrow()
     import pyarrow.parquet as pq
 
     rows = 0
@@ -370,6 +372,7 @@ def same_rows(one: RawColumns, other: RawColumns) -> bool:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """Open a file; whatever pyarrow finds wrong with it means that it is damaged."""
+    link_pyarrow()
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -393,6 +396,7 @@ def _series_tables(
     path: Path, columns: Mapping[str, ColumnType], wanted: Wanted | None
 ) -> Iterator[tuple[Any, Any, pa.Table]]:
     """Yield the series of a file, read row group by row group; no series is in two of them."""
+    link_pyarrow()
     import pyarrow as pa
 
     with _opened(path) as file:
