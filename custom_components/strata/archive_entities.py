@@ -1,52 +1,34 @@
 """What each archive target shows: whether it works, what it holds, and when it last took something."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, override
 
 from homeassistant.components.binary_sensor import BinarySensorEntity
 from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
-from homeassistant.components.sensor import (
-    SensorDeviceClass,
-    SensorEntity,
-    SensorEntityDescription,
-    SensorStateClass,
-)
-from homeassistant.const import EntityCategory, UnitOfInformation
-from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
-from homeassistant.helpers.typing import StateType
-from homeassistant.helpers.update_coordinator import CoordinatorEntity
+from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
+from homeassistant.const import UnitOfInformation
 
 from .archive_coordinator import ArchiveCoordinator
-from .const import DOMAIN, TITLE
-from .core.model import from_micros
+from .destination_entities import DestinationEntity, DestinationSensor, DestinationSensorDescription, instant
 from .runtime import StrataConfigEntry
 
 ATTR_FAILURE = "failure"
 ATTR_DAMAGED = "damaged"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ArchiveSensorDescription(SensorEntityDescription):
-    """A sensor about an archive target."""
-
-    value_fn: Callable[[ArchiveCoordinator], StateType | datetime]
-
-
-def _last(archive: ArchiveCoordinator) -> datetime | None:
-    moment = archive.data.last_verified
-    return None if moment is None else from_micros(moment)
-
+_Description = DestinationSensorDescription[ArchiveCoordinator]
 
 ARCHIVE_SENSORS = (
-    ArchiveSensorDescription(key="archive_last_success", device_class=SensorDeviceClass.TIMESTAMP, value_fn=_last),
-    ArchiveSensorDescription(
+    _Description(
+        key="archive_last_success",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        value_fn=lambda archive: instant(archive.data.last_verified),
+    ),
+    _Description(
         key="archive_months",
         state_class=SensorStateClass.MEASUREMENT,
         value_fn=lambda archive: archive.data.months,
     ),
-    ArchiveSensorDescription(
+    _Description(
         key="archive_size",
         device_class=SensorDeviceClass.DATA_SIZE,
         native_unit_of_measurement=UnitOfInformation.BYTES,
@@ -55,7 +37,7 @@ ARCHIVE_SENSORS = (
         state_class=SensorStateClass.MEASUREMENT,
         value_fn=lambda archive: archive.data.bytes,
     ),
-    ArchiveSensorDescription(
+    _Description(
         key="archive_raw_days",
         state_class=SensorStateClass.MEASUREMENT,
         entity_registry_enabled_default=False,
@@ -64,45 +46,14 @@ ARCHIVE_SENSORS = (
 )
 
 
-class ArchiveEntity(CoordinatorEntity[ArchiveCoordinator]):
-    """A diagnostic entity of an archive target; available whatever the target does."""
+class ArchiveEntity(DestinationEntity[ArchiveCoordinator]):
+    """A diagnostic entity of an archive target."""
 
-    _attr_has_entity_name = True
-    _attr_entity_category = EntityCategory.DIAGNOSTIC
-
-    def __init__(self, entry: StrataConfigEntry, archive: ArchiveCoordinator, key: str) -> None:
-        """Name the entity after `key`, which is also its translation and icon key."""
-        super().__init__(archive)
-        self._attr_unique_id = f"{archive.subentry_id}_{key}"
-        self._attr_translation_key = key
-        self._attr_device_info = DeviceInfo(
-            identifiers={(DOMAIN, archive.subentry_id)},
-            name=archive.title,
-            manufacturer=TITLE,
-            # What the action's device picker filters by.
-            model="Archive",
-            entry_type=DeviceEntryType.SERVICE,
-            via_device_id=entry.runtime_data.hub_device_id,
-        )
+    _model = "Archive"
 
 
-class ArchiveSensor(ArchiveEntity, SensorEntity):
+class ArchiveSensor(ArchiveEntity, DestinationSensor[ArchiveCoordinator]):
     """One figure of an archive target."""
-
-    entity_description: ArchiveSensorDescription
-
-    def __init__(
-        self, entry: StrataConfigEntry, archive: ArchiveCoordinator, description: ArchiveSensorDescription
-    ) -> None:
-        """Take what is shown from `description`."""
-        self.entity_description = description
-        super().__init__(entry, archive, description.key)
-
-    @property
-    @override
-    def native_value(self) -> StateType | datetime:
-        """The figure."""
-        return self.entity_description.value_fn(self.coordinator)
 
 
 class ArchiveFailingSensor(ArchiveEntity, BinarySensorEntity):

@@ -1,25 +1,14 @@
 """What each mirror shows: whether it is connected, what has arrived, what waits, what was set aside."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, override
 
 from homeassistant.components.binary_sensor import BinarySensorEntity
 from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
-from homeassistant.components.sensor import (
-    SensorDeviceClass,
-    SensorEntity,
-    SensorEntityDescription,
-    SensorStateClass,
-)
-from homeassistant.const import EntityCategory, UnitOfTime
-from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
-from homeassistant.helpers.typing import StateType
-from homeassistant.helpers.update_coordinator import CoordinatorEntity
+from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
+from homeassistant.const import UnitOfTime
 
-from .const import DOMAIN, TITLE
 from .core.model import from_micros
+from .destination_entities import DestinationEntity, DestinationSensor, DestinationSensorDescription, instant
 from .mirror_coordinator import MirrorCoordinator
 from .runtime import StrataConfigEntry
 
@@ -28,17 +17,7 @@ ATTR_LINES = "lines"
 _LINES_SHOWN = 10
 
 
-@dataclass(frozen=True, kw_only=True)
-class MirrorSensorDescription(SensorEntityDescription):
-    """A sensor about a mirror."""
-
-    value_fn: Callable[[MirrorCoordinator], StateType | datetime]
-    attributes_fn: Callable[[MirrorCoordinator], dict[str, Any]] = lambda mirror: {}
-
-
-def _last(mirror: MirrorCoordinator) -> datetime | None:
-    moment = mirror.figures.acknowledged_at
-    return None if moment is None else from_micros(moment)
+_Description = DestinationSensorDescription[MirrorCoordinator]
 
 
 def _lines(mirror: MirrorCoordinator) -> dict[str, Any]:
@@ -62,17 +41,17 @@ def _replayed(mirror: MirrorCoordinator) -> float | None:
 
 
 MIRROR_SENSORS = (
-    MirrorSensorDescription(
+    _Description(
         key="mirror_acknowledged",
         state_class=SensorStateClass.TOTAL_INCREASING,
         value_fn=lambda mirror: mirror.figures.acknowledged,
     ),
-    MirrorSensorDescription(
+    _Description(
         key="mirror_last_acknowledged",
         device_class=SensorDeviceClass.TIMESTAMP,
-        value_fn=_last,
+        value_fn=lambda mirror: instant(mirror.figures.acknowledged_at),
     ),
-    MirrorSensorDescription(
+    _Description(
         key="mirror_lag",
         device_class=SensorDeviceClass.DURATION,
         native_unit_of_measurement=UnitOfTime.SECONDS,
@@ -80,29 +59,29 @@ MIRROR_SENSORS = (
         suggested_display_precision=0,
         value_fn=lambda mirror: mirror.data.lag,
     ),
-    MirrorSensorDescription(
+    _Description(
         key="mirror_waiting",
         state_class=SensorStateClass.MEASUREMENT,
         value_fn=lambda mirror: mirror.data.waiting.rows,
     ),
-    MirrorSensorDescription(
+    _Description(
         key="mirror_quarantined",
         state_class=SensorStateClass.TOTAL_INCREASING,
         value_fn=lambda mirror: mirror.figures.quarantined,
         attributes_fn=_lines,
     ),
-    MirrorSensorDescription(
+    _Description(
         key="mirror_dropped",
         state_class=SensorStateClass.TOTAL_INCREASING,
         value_fn=lambda mirror: mirror.figures.dropped,
     ),
-    MirrorSensorDescription(
+    _Description(
         key="mirror_beyond_retention",
         state_class=SensorStateClass.TOTAL_INCREASING,
         entity_registry_enabled_default=False,
         value_fn=lambda mirror: mirror.figures.beyond_retention,
     ),
-    MirrorSensorDescription(
+    _Description(
         key="mirror_replay",
         native_unit_of_measurement="%",
         suggested_display_precision=0,
@@ -112,52 +91,16 @@ MIRROR_SENSORS = (
 )
 
 
-class MirrorEntity(CoordinatorEntity[MirrorCoordinator]):
-    """A diagnostic entity of a mirror; available whatever its server does."""
+class MirrorEntity(DestinationEntity[MirrorCoordinator]):
+    """A diagnostic entity of a mirror."""
 
-    _attr_has_entity_name = True
-    _attr_entity_category = EntityCategory.DIAGNOSTIC
-
-    def __init__(self, entry: StrataConfigEntry, mirror: MirrorCoordinator, key: str) -> None:
-        """Name the entity after `key`, which is also its translation and icon key."""
-        super().__init__(mirror)
-        self._attr_unique_id = f"{mirror.subentry_id}_{key}"
-        self._attr_translation_key = key
-        self._attr_device_info = DeviceInfo(
-            identifiers={(DOMAIN, mirror.subentry_id)},
-            name=mirror.title,
-            manufacturer=TITLE,
-            # What the action's device picker filters by.
-            model="Mirror",
-            entry_type=DeviceEntryType.SERVICE,
-            via_device_id=entry.runtime_data.hub_device_id,
-        )
+    _model = "Mirror"
 
 
-class MirrorSensor(MirrorEntity, SensorEntity):
+class MirrorSensor(MirrorEntity, DestinationSensor[MirrorCoordinator]):
     """One figure of a mirror."""
 
     _unrecorded_attributes = frozenset({ATTR_LINES})
-    entity_description: MirrorSensorDescription
-
-    def __init__(
-        self, entry: StrataConfigEntry, mirror: MirrorCoordinator, description: MirrorSensorDescription
-    ) -> None:
-        """Take what is shown from `description`."""
-        self.entity_description = description
-        super().__init__(entry, mirror, description.key)
-
-    @property
-    @override
-    def native_value(self) -> StateType | datetime:
-        """The figure."""
-        return self.entity_description.value_fn(self.coordinator)
-
-    @property
-    @override
-    def extra_state_attributes(self) -> dict[str, Any]:
-        """What explains the figure."""
-        return self.entity_description.attributes_fn(self.coordinator)
 
 
 class MirrorConnectedSensor(MirrorEntity, BinarySensorEntity):
