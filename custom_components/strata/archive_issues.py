@@ -1,5 +1,7 @@
 """Repair issues of archives."""
 
+from datetime import date
+
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
@@ -11,6 +13,7 @@ FAILING = "archive_failing"
 OCCUPIED = "archive_occupied"
 UNKNOWN = "archive_unknown"
 PROBLEMS = "archive_problems"
+HELD = "single_values_held"
 _PROBLEMS_SHOWN = 3
 
 
@@ -69,6 +72,26 @@ def async_report_problems(hass: HomeAssistant, problems: list[str]) -> None:
         translation_key=PROBLEMS,
         translation_placeholders={"problems": shown, "count": str(len(problems))},
     )
+
+
+@callback
+def async_report_held(hass: HomeAssistant, since: date) -> None:
+    """Say that single values pile up, because they wait for an archive and there is none."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        HELD,
+        is_fixable=False,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=HELD,
+        translation_placeholders={"since": since.isoformat()},
+    )
+
+
+@callback
+def async_clear_held(hass: HomeAssistant) -> None:
+    """Take back that single values pile up."""
+    ir.async_delete_issue(hass, DOMAIN, HELD)
 
 
 @callback

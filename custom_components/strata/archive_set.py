@@ -25,7 +25,12 @@ from .archive.report import ArchiveReport, Wishes
 from .archive.restore import Restorer
 from .archive.vault import Vault
 from .archive_coordinator import ArchiveCoordinator
-from .archive_issues import async_clear_archive_issues, async_report_problems, async_report_unknown_archive
+from .archive_issues import (
+    async_clear_archive_issues,
+    async_clear_held,
+    async_report_problems,
+    async_report_unknown_archive,
+)
 from .archive_threads import async_in_folder, threads_of
 from .const import (
     CONF_ARCHIVES,
@@ -73,6 +78,11 @@ def holds_raw_rows(options: Mapping[str, Any]) -> bool:
     return bool(archives_of(options).get(CONF_RAW_ROWS))
 
 
+def waits_for_an_archive(entry: StrataConfigEntry) -> bool:
+    """Tell whether single values stay because they are to be archived, and there is no archive."""
+    return holds_raw_rows(entry.options) and not any(entry.get_subentries_of_type(SUBENTRY_ARCHIVE))
+
+
 class ArchiveSet:
     """Runs archives; `running` is by subentry id."""
 
@@ -111,6 +121,8 @@ class ArchiveSet:
             if subentry_id not in self.running:
                 await self._begin(subentry)
         self._worker.archived_only = holds_raw_rows(self._entry.options)
+        if not waits_for_an_archive(self._entry):
+            async_clear_held(self._hass)
         hooks = self._entry.runtime_data.retention.hooks
         hooks.archive = self._archive if self.running else None
         hooks.may_archive = lambda: monotonic() >= self._retry_at

@@ -1,6 +1,8 @@
-"""What the ladder does, told to the home: repair issues, an event, points of its own, and a look at the disk."""
+"""What the ladder does, told to the home: repair issues, an event, points of its own, and a look at what fills up."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 import shutil
 
 from homeassistant.core import HomeAssistant, callback
@@ -9,6 +11,7 @@ from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN, LOGGER
 from .core.model import Kind, SeriesKey, to_micros
+from .held_values import async_look_for_held
 from .keeping import async_keeps, expires_days, policies_of, schedule_of
 from .retention import ARCHIVE
 from .runtime import StrataConfigEntry, supervise
@@ -44,11 +47,14 @@ class RetentionWatch:
         self._low = False
         self.disk_free: int | None = None
         """Bytes, as of the last look."""
+        self.looks: list[Callable[[], Awaitable[None]]] = [self.async_look]
+        """What is looked at every hour."""
 
     async def run(self) -> None:
-        """Look at the disk every hour, until cancelled."""
+        """Look at everything every hour, until cancelled."""
         while True:
-            await self.async_look()
+            for look in self.looks:
+                await look()
             await asyncio.sleep(DISK_SECONDS)
 
     async def async_look(self) -> None:
@@ -137,6 +143,7 @@ def async_connect_retention(hass: HomeAssistant, entry: StrataConfigEntry) -> No
     hooks.expire_days = lambda: expires_days(entry)
     hooks.done, hooks.failed, hooks.succeeded = done, watch.failed, watch.succeeded
     hooks.changed = data.store.async_update_listeners
+    watch.looks.append(partial(async_look_for_held, hass, entry))
     data.tasks.append(
         entry.async_create_background_task(hass, supervise("disk watch", watch.run), f"{DOMAIN} disk watch")
     )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 import json
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Self
 from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.config_entries import ConfigEntryState, ConfigSubentryDataWithId
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentry, ConfigSubentryDataWithId
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -26,12 +27,13 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components import strata
 from custom_components.strata.archive.restore import Restorer
 from custom_components.strata.archive.targets.local import LocalTarget
-from custom_components.strata.archive_issues import FAILING, PROBLEMS
+from custom_components.strata.archive_issues import FAILING, HELD, PROBLEMS
 from custom_components.strata.archive_threads import threads_of
 from custom_components.strata.const import DOMAIN
 from custom_components.strata.core.model import Kind, Row, SeriesKey, from_micros, to_micros
 from custom_components.strata.dependencies import DependencyMissing
 from custom_components.strata.diagnostics import async_get_config_entry_diagnostics
+from custom_components.strata.held_values import async_look_for_held
 from custom_components.strata.source_set import SourceSet
 from custom_components.strata.store.base import StoreError
 from custom_components.strata.store.sqlite import SqliteStore
@@ -471,6 +473,52 @@ async def test_single_values_stay_while_there_is_no_archive_to_take_them(
     await home.async_block_till_done()
     await entry.runtime_data.retention.downsample("raw")
     assert await _raw_rows(entry) == 0
+
+
+@pytest.mark.usefixtures("no_schedule")
+@pytest.mark.parametrize("mended", ["archive", "option"])
+async def test_single_values_that_pile_up_without_an_archive_are_told_of(
+    home: HomeAssistant, start_hub: StartHub, usb: Path, freezer: FrozenDateTimeFactory, mended: str
+) -> None:
+    entry = await start_hub(local(usb), **KEEP, archives={"raw_rows": True})
+    issues, look = ir.async_get(home), partial(async_look_for_held, home, entry)
+    freezer.move_to(NOW + timedelta(days=5))
+    await look()
+    assert issues.async_get_issue(DOMAIN, HELD) is None, "there is an archive for them"
+    home.config_entries.async_remove_subentry(entry, "usb")
+    await home.async_block_till_done()
+    # The oldest hour that is left is of 22:00 UTC two days before; it may stay for two days, and a night.
+    for days, said in ((0, False), (1, True)):
+        freezer.move_to(NOW + timedelta(days=days, hours=1))
+        await look()
+        assert (issues.async_get_issue(DOMAIN, HELD) is not None) == said
+    with patch.object(entry.runtime_data.worker, "read", side_effect=StoreError("no")):
+        await look()
+    issue = issues.async_get_issue(DOMAIN, HELD)
+    assert issue is not None
+    assert issue.translation_placeholders == {"since": "2026-11-16"}
+    if mended == "archive":
+        home.config_entries.async_add_subentry(entry, ConfigSubentry(**{**local(usb), "subentry_id": "again"}))
+    else:
+        home.config_entries.async_update_entry(entry, options=KEEP)
+    await home.async_block_till_done()
+    assert issues.async_get_issue(DOMAIN, HELD) is None
+    await look()
+    assert issues.async_get_issue(DOMAIN, HELD) is None
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_values_that_are_kept_for_ever_do_not_pile_up(
+    home: HomeAssistant, start_hub: StartHub, usb: Path, freezer: FrozenDateTimeFactory
+) -> None:
+    pinned = [f"sensor.{name}" for name in ("energy", "power", "mode")]
+    entry = await start_hub(**KEEP, archives={"raw_rows": True}, retention={"pinned": pinned})
+    freezer.move_to(NOW + timedelta(days=50))
+    for options, said in ((entry.options, False), ({**entry.options, "retention": {"pinned": pinned[:2]}}, True)):
+        home.config_entries.async_update_entry(entry, options=options)
+        await home.async_block_till_done()
+        await entry.runtime_data.retention_watch.looks[-1]()
+        assert (ir.async_get(home).async_get_issue(DOMAIN, HELD) is not None) == said
 
 
 @pytest.mark.usefixtures("no_schedule")
