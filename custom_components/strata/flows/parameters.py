@@ -1,8 +1,9 @@
 """A provider's parameters as form fields, and what was entered as options."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 import re
+from types import MappingProxyType
 from typing import Any
 
 from homeassistant.const import CONF_LATITUDE, CONF_LONGITUDE
@@ -70,22 +71,26 @@ _FIELDS: dict[ParamKind, Callable[[Param], sel.Selector[Any]]] = {
 }
 
 
-def _entity(param: Param, excluded: Sequence[str]) -> sel.Selector[Any]:
-    return sel.EntitySelector(
-        sel.EntitySelectorConfig(domain=list(param.domains), exclude_entities=list(excluded), multiple=param.multiple)
-    )
+def _entity(param: Param, own: Mapping[str, str]) -> sel.Selector[Any]:
+    config = sel.EntitySelectorConfig(domain=list(param.domains), multiple=param.multiple)
+    if param.own is None:
+        # A source made of Strata's own entities would feed on itself.
+        config["exclude_entities"] = list(own)
+    else:
+        config["include_entities"] = [entity for entity, metric in own.items() if metric == param.own]
+    return sel.EntitySelector(config)
 
 
 def schema(
     params: Iterable[Param],
     home: Home,
     current: Options | None,
-    excluded: Sequence[str] = (),
+    own: Mapping[str, str] = MappingProxyType({}),
     currency: str | None = None,
 ) -> probatio.Schema:
     """Return the form of a source's parameters.
 
-    The entities `excluded` cannot be chosen. Amounts are in `currency`, else in that of the home.
+    `own` are Strata's own entities with the metric each shows. Amounts are in `currency`, else in that of the home.
 
     It proposes what is configured now (`current`), else what suits the home. A secret is never
     shown again: where there is one already, leaving its field empty keeps it.
@@ -98,9 +103,7 @@ def schema(
         name = probatio.Secret(param.key) if param.kind is ParamKind.SECRET else param.key
         description = None if proposed is None else {"suggested_value": proposed}
         fields[marker(name, description=description)] = (
-            _entity(param, () if param.own else excluded)
-            if param.kind is ParamKind.ENTITY
-            else _FIELDS[param.kind](param)
+            _entity(param, own) if param.kind is ParamKind.ENTITY else _FIELDS[param.kind](param)
         )
     return probatio.Schema(fields)
 

@@ -109,10 +109,9 @@ class SourceFlow(ConfigSubentryFlow):
             options, errors = parameters.options_from(self._provider_type.params, user_input, current)
             if not errors and await self._try(options, errors, placeholders):
                 return await self.async_step_preview()
-        # A source made of Strata's own entities would feed on itself.
-        own = er.async_entries_for_config_entry(er.async_get(self.hass), self._get_entry().entry_id)
-        excluded = [entity.entity_id for entity in own]
-        schema = parameters.schema(self._provider_type.params, home_of(self.hass), current, excluded)
+        entities = er.async_entries_for_config_entry(er.async_get(self.hass), self._get_entry().entry_id)
+        own = {entity.entity_id: entity.translation_key or "" for entity in entities}
+        schema = parameters.schema(self._provider_type.params, home_of(self.hass), current, own)
         if user_input is not None:
             secrets = {param.key for param in self._provider_type.params if param.kind is ParamKind.SECRET}
             schema = self.add_suggested_values_to_schema(

@@ -49,7 +49,7 @@ class Param:
     """For ENTITY, TEXT and SELECT: any number of values; the option is a list, and `pattern` is for each."""
     columns: tuple[Param, ...] = ()
     """For TABLE: the questions of a row; the option is a list of objects."""
-    own: bool = False
-    """For ENTITY: Strata's own entities may be chosen too."""
+    own: str | None = None
+    """For ENTITY: only those of Strata's own entities that show this metric; None for entities of others only."""
     check: Callable[[object], str | None] | None = None
     """Given the value as it would be saved: None where it is fine, else the translation key of the error."""

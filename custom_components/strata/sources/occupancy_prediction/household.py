@@ -8,7 +8,7 @@ from ...analysis.occupancy import Outlook, household
 from ...core.model import Slot
 from ..answer import mapping, moment, number, sequence
 from ..base import Context, EntityState, Json, Param, ParamKind, Provider, Reading, SourceBadAnswer, SourceNoData
-from .people import AT_HOME, LEAD, WFH, listed, minutes, told
+from .people import AT_HOME, LEAD, PROBABILITY, WFH, listed, minutes, told
 
 EVERYBODY = "household"
 
@@ -17,7 +17,10 @@ class Household(Provider):
     """Somebody is at home when one of the people is; who they are is told by their sources' probability sensors."""
 
     key = "household"
-    params = (Param(key="people", kind=ParamKind.ENTITY, domains=("sensor",), multiple=True, own=True), LEAD)
+    params = (
+        Param(key="people", kind=ParamKind.ENTITY, domains=("sensor",), multiple=True, own=PROBABILITY),
+        LEAD,
+    )
     local = True
 
     @override

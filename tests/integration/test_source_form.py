@@ -1,4 +1,4 @@
-"""What a source's form shows beside numbers and lists: units, and no value that nobody has entered."""
+"""What a source's form shows and offers: units beside numbers, only what can be chosen, no value nobody entered."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from homeassistant.helpers import selector as sel
 import pytest
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
 
-from tests.integration.given import NOW, StartHub
+from tests.integration.given import NOW, StartHub, price_source, settle
+from tests.integration.test_meter_and_presence import calendar, source
 from tests.integration.test_source_flow import begin, go_on, proposed
 
 
@@ -81,3 +82,20 @@ async def test_words_and_times_of_a_presence_forecast(home: HomeAssistant, start
 async def test_the_limit_of_high_power_is_in_kilowatts(home: HomeAssistant, start_hub: StartHub) -> None:
     result = await begin(home, await start_hub(), "smart_meter", "sense")
     assert units(result) == {"high_power_kw": "kW"}
+
+
+async def test_a_household_is_made_of_probabilities_of_its_people(
+    home: HomeAssistant, start_hub: StartHub, energy_charts: AiohttpClientMocker
+) -> None:
+    calendar(home, [])
+    home.states.async_set("sensor.of_something_else", "1")
+    calendars = source("occupancy_prediction", "calendar", "Anna", calendars=["calendar.anna"])
+    entry = await start_hub(price_source(), calendars)
+    await settle(home, entry)
+    result = await begin(home, entry, "occupancy_prediction", "household")
+    offered = result["data_schema"].schema["people"].config
+    assert offered["include_entities"] == ["sensor.anna_probability_of_being_at_home"]
+
+    result = await begin(home, entry, "occupancy_prediction", "calendar")
+    excluded = result["data_schema"].schema["calendars"].config["exclude_entities"]
+    assert {"sensor.anna_probability_of_being_at_home", "sensor.energy_charts_de_lu_current_price"} <= set(excluded)
