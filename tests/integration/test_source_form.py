@@ -89,12 +89,15 @@ async def test_a_household_is_made_of_probabilities_of_its_people(
 ) -> None:
     calendar(home, [])
     home.states.async_set("sensor.of_something_else", "1")
-    calendars = source("occupancy_prediction", "calendar", "Anna", calendars=["calendar.anna"])
+    home.states.async_set("person.anna", "home")
+    calendars = source("occupancy_prediction", "calendar", "Anna", calendars=["calendar.anna"], person="person.anna")
     entry = await start_hub(price_source(), calendars)
     await settle(home, entry)
     result = await begin(home, entry, "occupancy_prediction", "household")
     offered = result["data_schema"].schema["people"].config
     assert offered["include_entities"] == ["sensor.anna_probability_of_being_at_home"]
+    result = await go_on(home, result, {"people": offered["include_entities"]})
+    assert result["description_placeholders"]["title"] == "Presence forecast (Household)", "not the names of all"
 
     result = await begin(home, entry, "occupancy_prediction", "calendar")
     excluded = result["data_schema"].schema["calendars"].config["exclude_entities"]

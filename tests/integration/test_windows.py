@@ -336,6 +336,7 @@ async def test_a_window_is_reconfigured(home: HomeAssistant, start_hub: StartHub
     assert form["step_id"] == "reconfigure"
     suggested = {str(key): (key.description or {}).get("suggested_value") for key in form["data_schema"].schema}
     assert (suggested["name"], suggested["duration"], suggested["rank"]) == ("Washer", {"hours": 2}, 1)
+    assert form["data_schema"].schema["export_price"].config["unit_of_measurement"] == "EUR/kWh"
     form = await flows.async_configure(form["flow_id"], {**FORM, "name": "Dryer", "profile": "30 min 1 kW"})
     done = await flows.async_configure(form["flow_id"], {})
     assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")

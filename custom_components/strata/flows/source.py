@@ -246,7 +246,7 @@ class SourceFlow(ConfigSubentryFlow):
             names.get(f"component.{DOMAIN}.selector.{kind}.options.{key}", key)
             for kind, key in ((CONF_ROLE, self._role.key), (CONF_PROVIDER, self._provider.key))
         )
-        detail = self._provider.title()
+        detail = self._provider.title() if self._provider.title_shown else ""
         if self._provider.local and detail:
             # "Home Assistant entity" says nothing; what the entity is called does.
             words = ((self.hass.states.get(word), word) for word in detail.split())

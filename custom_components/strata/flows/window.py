@@ -55,7 +55,9 @@ class WindowFlow(ConfigSubentryFlow):
             errors = dict([problem])
         return self.async_show_form(
             step_id="reconfigure" if self._current else "user",
-            data_schema=self.add_suggested_values_to_schema(_schema(), user_input or self._shown()),
+            data_schema=self.add_suggested_values_to_schema(
+                _schema(self.hass.config.currency), user_input or self._shown()
+            ),
             errors=errors,
         )
 
@@ -154,7 +156,7 @@ def _number(unit: str | None = None, *, least: float | None = 0, most: float | N
     return sel.NumberSelector(config)
 
 
-def _schema() -> probatio.Schema:
+def _schema(currency: str) -> probatio.Schema:
     weight = sel.NumberSelector(sel.NumberSelectorConfig(min=0, max=10, step=0.1, mode=sel.NumberSelectorMode.SLIDER))
     period = sel.DurationSelector(sel.DurationSelectorConfig(enable_second=False))
     return probatio.Schema(
@@ -172,7 +174,7 @@ def _schema() -> probatio.Schema:
             probatio.Required(CONF_RANK): sel.NumberSelector(
                 sel.NumberSelectorConfig(min=1, max=99, step=1, mode=sel.NumberSelectorMode.BOX)
             ),
-            probatio.Required(CONF_EXPORT_PRICE): _number(least=None),
+            probatio.Required(CONF_EXPORT_PRICE): _number(f"{currency}/kWh", least=None),
             probatio.Required(CONF_HOUSE_POWER): _number("W"),
         }
     )

@@ -200,6 +200,8 @@ class Provider(ABC):
     """For prices: the currencies it gives them in; empty where that is open."""
     local: ClassVar[bool] = False
     """True when it reads Home Assistant itself and needs no network."""
+    title_shown: ClassVar[bool] = True
+    """False where `title` is too long to be read: sources are then called after the provider alone."""
     recorded: ClassVar[bool] = True
     """False where the provider's terms forbid to archive what it says: it is shown and neither stored nor mirrored."""
     attribution: ClassVar[str | None] = None

@@ -22,6 +22,7 @@ class Household(Provider):
         LEAD,
     )
     local = True
+    title_shown = False
 
     @override
     def title(self) -> str:
