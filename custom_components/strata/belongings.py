@@ -18,6 +18,7 @@ from .runtime import StrataConfigEntry, StrataData
 from .sources.base import Metric
 from .store.catalog import earlier_ids
 from .store.erase import forecast_keys
+from .store.lineage import continued
 
 _ENTITY_PROVIDER = "entity"
 _BETWEEN_NAMES = re.compile(r"[\s,:]+")
@@ -71,9 +72,10 @@ async def async_belongings(hass: HomeAssistant, entry: StrataConfigEntry, entiti
     """
     data, found = entry.runtime_data, Belongings()
     forecasts = await data.worker.read(lambda reader: forecast_keys(reader.connection))
+    called = await data.worker.read(lambda reader: continued(reader.connection))
     for entity_id in entities:
         before = len(found.series) + len(found.forecasts) + len(found.left)
-        _own(hass, data, found, entity_id)
+        _own(hass, data, found, entity_id, called)
         _shown(hass, entry, found, entity_id)
         _made(hass, data, found, entity_id, [SeriesKey(*key) for key in forecasts])
         if before == len(found.series) + len(found.forecasts) + len(found.left):
@@ -90,15 +92,21 @@ async def async_belongings(hass: HomeAssistant, entry: StrataConfigEntry, entiti
 
 
 @callback
-def _own(hass: HomeAssistant, data: StrataData, found: Belongings, entity_id: str) -> None:
-    """Add the series of an entity: under its registry entry, and those last known under its name."""
+def _own(
+    hass: HomeAssistant, data: StrataData, found: Belongings, entity_id: str, called: Mapping[SeriesKey, SeriesKey]
+) -> None:
+    """Add the series of an entity: under its registry entry, those that go on as its, and those last known as it."""
     entry = er.async_get(hass).async_get(entity_id)
     identities = {f"entity:{entity_id}"} | ({f"entity:{entry.id}"} if entry else set())
     own = [
         one
         for one in data.worker.all_series()
         if one.key.measurement == MEASUREMENT
-        and (one.key.identity in identities or one.labels.get("entity_id") == entity_id)
+        and (
+            called.get(one.key, one.key).identity in identities
+            or one.key.identity in identities
+            or one.labels.get("entity_id") == entity_id
+        )
     ]
     found.add(own)
     for one in own:

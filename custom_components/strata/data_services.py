@@ -1,5 +1,6 @@
 """The actions that take history out: into a file, or away for ever."""
 
+from collections.abc import Sequence
 from pathlib import Path
 import re
 from time import monotonic
@@ -14,7 +15,7 @@ from .api.history import series_of
 from .asking import asked_span
 from .const import DOMAIN, STORE_FOLDER
 from .core.entity_series import MEASUREMENT
-from .core.model import Micros, Series, to_micros
+from .core.model import Micros, to_micros
 from .dependencies import async_require
 from .erasing import OPERATION as SERVICE_ERASE, async_erase
 from .exporting import async_write
@@ -23,6 +24,7 @@ from .refusal import hub_of, refusal, store_failed
 from .runtime import StrataData
 from .store.base import StoreError
 from .store.history import ORDER
+from .store.lineage import Lineage, continued, lineages
 from .store.operations import Operation
 from .store.tiers import HOURLY
 
@@ -66,10 +68,15 @@ def async_setup_data_services(hass: HomeAssistant) -> None:
     )
 
 
-def _series(hass: HomeAssistant, data: StrataData, entities: list[str] | None) -> list[Series]:
+async def _lines(hass: HomeAssistant, data: StrataData, entities: list[str] | None) -> Sequence[Lineage]:
+    """Return the series of some entities, or of all, each with what the store has of it under earlier registry ids."""
+    everything = data.worker.all_series()
     if entities is None:
-        return [one for one in data.worker.all_series() if one.key.measurement == MEASUREMENT and one.id is not None]
-    return [one for entity_id in entities for one in series_of(hass, data.worker, entity_id)]
+        series = [one for one in everything if one.key.measurement == MEASUREMENT and one.id is not None]
+    else:
+        series = [one for entity_id in entities for one in series_of(hass, data.worker, entity_id)]
+    called = await data.worker.read(lambda reader: continued(reader.connection))
+    return lineages(series, everything, called)
 
 
 # Into a file
@@ -86,8 +93,8 @@ async def _async_export(call: ServiceCall) -> ServiceResponse:
     began, started = _now(), monotonic()
     try:
         await data.worker.flush()
-        series = _series(call.hass, data, asked.get(ATTR_ENTITIES))
-        size, problems = await async_write(call.hass, data, export, series, when)
+        lines = await _lines(call.hass, data, asked.get(ATTR_ENTITIES))
+        size, problems = await async_write(call.hass, data, export, lines, when)
     except (StoreError, OSError) as error:
         raise store_failed(error) from error
     done = Operation(SERVICE_EXPORT, began, monotonic() - started, export.rows, 0, tuple(problems))
@@ -95,7 +102,7 @@ async def _async_export(call: ServiceCall) -> ServiceResponse:
     return {
         "file": str(path.relative_to(call.hass.config.config_dir)),
         "tier": export.tier,
-        "series": len(series),
+        "series": len(lines),
         "rows": export.rows,
         "bytes": size,
         "problems": [*problems],

@@ -9,12 +9,13 @@ import numpy as np
 from .archive import manifest
 from .archive.errors import ArchiveError
 from .archive.restore import Restorer
-from .core.model import Kind, Series, SeriesKey, TimeRange
+from .core.model import Kind, SeriesKey, TimeRange
 from .core.rollup import Ints, Rollup
 from .exports import Export
 from .refusal import refusal
 from .runtime import StrataData
 from .store.history import stretches
+from .store.lineage import Lineage
 from .store.reader import StoreReader
 from .store.tiers import DAILY
 from .store.words import codes_in, in_words, merge_buckets
@@ -24,7 +25,7 @@ type _Told = dict[tuple[SeriesKey, Kind], list[Ints]]
 
 
 async def async_write(
-    hass: HomeAssistant, data: StrataData, export: Export, series: Sequence[Series], when: TimeRange
+    hass: HomeAssistant, data: StrataData, export: Export, lines: Sequence[Lineage], when: TimeRange
 ) -> tuple[int, list[str]]:
     """Write a file; return its bytes, and what of the archive is missing in it.
 
@@ -45,10 +46,10 @@ async def async_write(
         raise refusal("export_is_there", name=export.path.name)
     told: _Told = {}
     try:
-        problems = await _write_archived(data, export, series, when, told) if export.tier == DAILY else []
+        problems = await _write_archived(data, export, lines, when, told) if export.tier == DAILY else []
         parts = await data.worker.read(lambda reader: list(stretches(reader, export.tier, when)))
-        for one in series:
-            starts = told.get((one.key, one.kind))
+        for one in lines:
+            starts = told.get((one.series.key, one.series.kind))
             without = None if starts is None else np.concatenate(starts)
             for part in parts:
                 found = await data.worker.read(
@@ -65,7 +66,7 @@ async def async_write(
 
 
 async def _write_archived(
-    data: StrataData, export: Export, series: Sequence[Series], when: TimeRange, told: _Told
+    data: StrataData, export: Export, lines: Sequence[Lineage], when: TimeRange, told: _Told
 ) -> list[str]:
     """Write the days that are in archives, each as whoever knows more tells it."""
     if not data.archives.running:
@@ -73,21 +74,16 @@ async def _write_archived(
     gone = await data.worker.read(lambda reader: manifest.gone(reader.connection, when))
     if gone is None:
         return []
-    ours: Mapping[SeriesKey, Series] = {one.key: one for one in series}
-    # A series is asked for by what its entity is called today, whatever files call it; one without a name by none.
-    names = frozenset(name for one in series if (name := one.labels.get("entity_id")) is not None)
-    entities = names if all("entity_id" in one.labels for one in series) else None
+    ours: Mapping[SeriesKey, Lineage] = {one.series.key: one for one in lines}
 
     def write(restorer: Restorer) -> list[str]:
-        for archived, days in restorer.days(gone, entities):
-            one = ours.get(archived.key)
-            if one is None:
-                continue
+        for archived, days in restorer.days(gone, keys=ours):
+            one = ours[archived.key]
             here = restorer.access.read(lambda reader, one=one, days=days: _here(reader, one, days))  # type: ignore[misc]
             merged = merge_buckets(days, here)
             merged = merged.select(np.isin(merged.starts, days.starts))
-            export.write(export.of(one, merged))
-            told.setdefault((one.key, days.kind), []).append(days.starts)
+            export.write(export.of(one.series, merged))
+            told.setdefault((archived.key, days.kind), []).append(days.starts)
         return restorer.report.problems
 
     try:
@@ -96,7 +92,7 @@ async def _write_archived(
         return [str(error)]
 
 
-def _here(reader: StoreReader, series: Series, days: Rollup) -> Rollup:
+def _here(reader: StoreReader, one: Lineage, days: Rollup) -> Rollup:
     when = TimeRange(int(days.starts[0]), int(days.starts[-1]) + 1)
-    found = reader.tier(DAILY, series.id or 0, days.kind, when)
+    found = one.tier(reader, DAILY, when, days.kind)
     return in_words(found, reader.texts(codes_in(found)))

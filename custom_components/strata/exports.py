@@ -44,7 +44,7 @@ class Export(ABC):
         """Begin."""
 
     @abstractmethod
-    def read(self, reader: StoreReader, series: Series, when: TimeRange, without: Ints | None) -> Stretch | None:
+    def read(self, reader: StoreReader, told: Lineage, when: TimeRange, without: Ints | None) -> Stretch | None:
         """Return what there is of a series but for buckets that start at some instants, None for nothing."""
 
     @abstractmethod
@@ -85,10 +85,10 @@ class CsvExport(Export):
         self._csv.writerow(self._names)
 
     @override
-    def read(self, reader: StoreReader, series: Series, when: TimeRange, without: Ints | None) -> list[Answer] | None:
-        told = frozenset(() if without is None else without.tolist())
-        found = [row for start, row in read_rows(reader, self.tier, Lineage(series), when) if start not in told]
-        return _named(series, found) or None
+    def read(self, reader: StoreReader, told: Lineage, when: TimeRange, without: Ints | None) -> list[Answer] | None:
+        written = frozenset(() if without is None else without.tolist())
+        found = [row for start, row in read_rows(reader, self.tier, told, when) if start not in written]
+        return _named(told.series, found) or None
 
     @override
     def of(self, series: Series, rolled: Rollup) -> list[Answer]:
@@ -137,17 +137,17 @@ class ParquetExport(Export):
 
     @override
     def read(
-        self, reader: StoreReader, series: Series, when: TimeRange, without: Ints | None
+        self, reader: StoreReader, told: Lineage, when: TimeRange, without: Ints | None
     ) -> SeriesBuckets | SeriesRows | None:
         if self.tier == RAW:
-            rows = reader.raw(series.id or 0, when)
+            rows = told.raw(reader, when)
             words = reader.texts({code for code in np.unique(rows.texts).tolist() if code})
             texts = [words.get(code) for code in rows.texts.tolist()]
-            return (series, (rows.times, rows.values, texts, rows.flags)) if len(rows) else None
-        rolled = reader.tier(self.tier, series.id or 0, series.kind, when)
+            return (told.series, (rows.times, rows.values, texts, rows.flags)) if len(rows) else None
+        rolled = told.tier(reader, self.tier, when)
         if without is not None:
             rolled = rolled.select(~np.isin(rolled.starts, without))
-        return (series, in_words(rolled, reader.texts(codes_in(rolled)))) if len(rolled) else None
+        return (told.series, in_words(rolled, reader.texts(codes_in(rolled)))) if len(rolled) else None
 
     @override
     def of(self, series: Series, rolled: Rollup) -> SeriesBuckets:

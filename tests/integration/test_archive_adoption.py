@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Generator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock, patch
@@ -13,6 +14,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pandas as pd  # noqa: F401 - pyarrow imports it, which never ends while a test holds the clock still
+import pyarrow.parquet as pq
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
@@ -23,6 +25,7 @@ from custom_components.strata.const import DOMAIN
 from custom_components.strata.core.model import to_micros
 from custom_components.strata.dependencies import DependencyMissing
 from custom_components.strata.store.base import StoreError
+from tests.archive_world import EVER
 from tests.integration.given import StartHub
 from tests.integration.test_archive import FIRST, GROWTH, KEEP, NOW, START, _fill, call, local
 from tests.integration.test_repairs import process_repair_fix_flow, start_repair_fix_flow
@@ -340,3 +343,87 @@ async def test_a_lost_store_gets_all_finished_months_back_where_they_were_archiv
         answer = await call(home, "query_history", entity_id=f"sensor.{name}", **span)
         assert (answer["tiers"], answer["problems"]) == (["archive"], [])
         assert days(answer) == told
+
+
+async def _exported(home: HomeAssistant, tier: str, kind: str, name: str, **asked: Any) -> list[str]:
+    answer = await call(home, "export", tier=tier, format=kind, name=name, **asked)
+    assert answer["problems"] == []
+    path = Path(home.config.config_dir) / answer["file"]
+    if kind == "csv":
+        return sorted(path.read_text().splitlines())
+    # What an entity is known by is what has changed.
+    return sorted(
+        str({name: value for name, value in row.items() if name not in {"identity", "labels"}})
+        for row in pq.read_table(path).to_pylist()
+    )
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+async def test_a_store_put_back_from_a_backup_tells_its_rows_under_the_new_registry_ids(
+    home: HomeAssistant, start_hub: StartHub, usb: Path, tmp_path: Path, kind: str
+) -> None:
+    """Its days are in the archive, too, and some are put back once more: each is told once, and erased everywhere."""
+    (tmp_path / "strata").mkdir()
+    _fill(tmp_path / "strata" / "strata.db")
+    entry = await start_hub(local(usb), **KEEP)
+    spans = {
+        "daily": SPAN,
+        "hourly": {"start": (NOW - timedelta(days=20)).isoformat(), "end": NOW.isoformat()},
+        "raw": {"start": (NOW - timedelta(days=12)).isoformat(), "end": NOW.isoformat()},
+    }
+
+    async def told(name: str) -> dict[str, Any]:
+        answers = {
+            tier: await call(home, "query_history", entity_id=f"sensor.{name}", tier=tier, **span)
+            for tier, span in spans.items()
+        }
+        return {tier: (answer["problems"], days(answer)) for tier, answer in answers.items()}
+
+    names, tiers = ("energy", "mode"), ("raw", "hourly", "daily")
+    before = {name: await told(name) for name in names}
+    written = {tier: await _exported(home, tier, kind, f"before_{tier}") for tier in tiers}
+    known = {
+        name: er.async_get(home).async_get_or_create("sensor", "shelly", name, suggested_object_id=name).id
+        for name in names
+    }
+    answer = await call(home, "adopt_archive")
+    assert (answer["months"], answer["entities_not_here"]) == (2, ["sensor.power"])
+    identities = {one.key.identity for one in entry.runtime_data.worker.all_series()}
+    assert {"entity:energy", f"entity:{known['energy']}"} <= identities
+    for step in ("adopted", "put_back"):
+        assert {name: await told(name) for name in names} == before
+        for tier in tiers:
+            assert await _exported(home, tier, kind, f"{step}_{tier}") == written[tier]
+        only = await _exported(home, "daily", kind, f"{step}_energy", entities="sensor.energy")
+        assert set(only) <= set(written["daily"])
+        assert len(only) == 109 + (kind == "csv"), "every day once"
+        restored = await call(home, "restore", start="2026-08-01", end="2026-10-01", into="store")
+        assert restored["days_put_back"] == (2 * 61 if step == "adopted" else 0)
+    done = await call(home, "erase", entities="sensor.energy", dry_run=False)
+    assert done["problems"] == []
+    rows = await entry.runtime_data.worker.read(
+        lambda reader: {
+            one.labels.get("entity_id")
+            for one in reader.series()
+            if len(reader.tier("daily", one.id or 0, one.kind, EVER)) or len(reader.raw(one.id or 0, EVER))
+        }
+    )
+    assert rows - {None} == {"sensor.mode", "sensor.power"}
+
+
+async def test_what_is_told_under_an_earlier_registry_id_is_erased_under_a_new_name(
+    home: HomeAssistant, start_hub: StartHub, usb: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "strata").mkdir()
+    _fill(tmp_path / "strata" / "strata.db")
+    entry = await start_hub(local(usb), **KEEP)
+    er.async_get(home).async_get_or_create("sensor", "shelly", "energy", suggested_object_id="energy")
+    await call(home, "adopt_archive")
+    er.async_get(home).async_update_entity("sensor.energy", new_entity_id="sensor.meter")
+    await home.async_block_till_done()
+    assert len(days(await call(home, "query_history", entity_id="sensor.meter", **SPAN))) == 109
+    done = await call(home, "erase", entities="sensor.meter", dry_run=False)
+    assert done["rows"]["daily"] >= 49
+    assert "sensor.energy" not in {one.labels.get("entity_id") for one in entry.runtime_data.worker.all_series()}
+    with pytest.raises(ServiceValidationError):
+        await call(home, "query_history", entity_id="sensor.meter", **SPAN)

@@ -16,7 +16,7 @@ from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.util.json import JsonObjectType
 import probatio
 
-from ..archive import aliases, manifest
+from ..archive import manifest
 from ..asking import asked_span
 from ..core.entity_series import MEASUREMENT
 from ..core.model import Micros, Series, TimeRange, from_micros
@@ -27,7 +27,7 @@ from ..store.answers import Answer
 from ..store.base import StoreError
 from ..store.connection import snapshot
 from ..store.history import ORDER, Look, SeriesHistory, initial, look, resolution
-from ..store.lineage import lineages
+from ..store.lineage import continued, lineages
 from ..store.reader import StoreReader
 from ..store.tiers import RAW
 from ..store.worker import StoreWorker
@@ -101,7 +101,7 @@ async def answer_history(
 
     def read(reader: StoreReader) -> _Seen:
         with snapshot(reader.connection):
-            told = lineages(series, everything, aliases.load(reader.connection).keys)
+            told = lineages(series, everything, continued(reader.connection))
             found = look(reader, timezone, told, when, tier=tier, limit=limit, archive=archive)
             before = tuple(initial(reader, one, when.start) if found.resolution == RAW else None for one in told)
             gone = [part for part in (manifest.gone(reader.connection, part) for part in found.open) if part]

@@ -12,6 +12,7 @@ import sqlite3
 
 from ..core.entity_series import MEASUREMENT
 from ..core.model import Kind, Series, SeriesKey
+from ..store.lineage import continued
 from ..store.sqlite import SqliteStore
 
 _ENTITY = "entity:"
@@ -66,15 +67,7 @@ NO_ALIASES = Aliases()
 
 def load(connection: sqlite3.Connection) -> Aliases:
     """Return what series of files are called here."""
-    return Aliases(
-        {
-            SeriesKey(measurement, identity, name): SeriesKey(measurement, known_as, called)
-            for measurement, identity, name, _, known_as, called in connection.execute(
-                f"SELECT {_COLUMNS} FROM archive_alias WHERE known_as IS NOT NULL"
-                " AND (known_as != identity OR called != field)"
-            )
-        }
-    )
+    return Aliases(continued(connection))
 
 
 def unknown(connection: sqlite3.Connection, found: Iterable[Series]) -> list[Series]:

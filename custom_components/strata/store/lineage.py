@@ -6,9 +6,10 @@ Rows stay where they are, and are told together: of two of one time the one that
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+import sqlite3
 from typing import TYPE_CHECKING
 
-from ..core.model import Series, SeriesKey, TimeRange
+from ..core.model import Kind, Series, SeriesKey, TimeRange
 from ..core.rollup import Rollup
 from . import rows
 from .base import RawRows
@@ -30,16 +31,31 @@ class Lineage:
         """Every series of it, itself last."""
         return (*self.earlier, self.series)
 
-    def tier(self, reader: StoreReader, name: str, when: TimeRange) -> Rollup:
-        """Return its buckets that start in `when`; of two of one start the one that knows more."""
-        kind = self.series.kind
-        return reduce(merge_buckets, (reader.tier(name, one.id or 0, kind, when) for one in self.all))
+    def tier(self, reader: StoreReader, name: str, when: TimeRange, kind: Kind | None = None) -> Rollup:
+        """Return its buckets that start in `when`, of the kind it is of now if no other is asked for.
+
+        Of two of one start it is the one that knows more.
+        """
+        of = self.series.kind if kind is None else kind
+        return reduce(merge_buckets, (reader.tier(name, one.id or 0, of, when) for one in self.all))
 
     def raw(self, reader: StoreReader, when: TimeRange) -> RawRows:
         """Return its rows in `when`; of two of one instant the newer series' one."""
         if not self.earlier:
             return reader.raw(self.series.id or 0, when)
         return rows.merge([reader.raw(one.id or 0, when) for one in self.all])
+
+
+def continued(connection: sqlite3.Connection) -> dict[SeriesKey, SeriesKey]:
+    """Return, by the key of each series that goes on as another, the key of that one."""
+    found = connection.execute(
+        "SELECT measurement, identity, field, known_as, called FROM archive_alias WHERE known_as IS NOT NULL"
+        " AND (known_as != identity OR called != field)"
+    )
+    return {
+        SeriesKey(measurement, identity, name): SeriesKey(measurement, known_as, called)
+        for measurement, identity, name, known_as, called in found
+    }
 
 
 def lineages(
