@@ -46,6 +46,10 @@ class S3Stub:
     """What is kept of a body that was sent: less of it, or something else."""
     hang_up: Callable[[str, str], bool] = lambda method, key: False
     """Whether the connection is cut in the middle of a request's body."""
+    early: bool = False
+    """Whether a refusal is said before the body was sent, and the connection kept: RFC 9110, 10.1.1, allows both."""
+    encrypts: bool = True
+    """Whether it knows of encryption, and says so in its answers; others leave the header out of account."""
 
     def __enter__(self) -> Self:
         stub = self
@@ -85,6 +89,20 @@ class _Handler(BaseHTTPRequestHandler):
             raise NotImplementedError
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
+    @override
+    def handle_expect_100(self) -> bool:
+        key = self._key()
+        refusal = self.server_of.refuse(self.command, key, dict(self.headers)) if self.server_of.early else None
+        if refusal is None:
+            return super().handle_expect_100()
+        self.server_of.requests.append((self.command, key))
+        error = _error(refusal)
+        self.send_response(refusal.status)
+        self.send_header("Content-Length", str(len(error)))
+        self.end_headers()
+        self.wfile.write(error)
+        return False
+
     def _answer(self, status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
         self.close_connection = True
         self.send_response(status)
@@ -116,8 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
             return False
         if self.command == "PUT":
             self._body()
-        error = f"<Error><Code>{refusal.code}</Code><Message>no</Message></Error>".encode()
-        self._answer(refusal.status, {"Content-Type": "application/xml"}, error)
+        self._answer(refusal.status, {"Content-Type": "application/xml"}, _error(refusal))
         return True
 
     def do_PUT(self) -> None:
@@ -128,13 +145,12 @@ class _Handler(BaseHTTPRequestHandler):
         metadata = {
             name.removeprefix("x-amz-meta-"): value for name, value in headers.items() if name.startswith("x-amz-meta-")
         }
+        encryption = headers.get("x-amz-server-side-encryption") if self.server_of.encrypts else None
         self.server_of.objects[key] = Kept(
-            self.server_of.keep(self._body()),
-            metadata,
-            headers.get("x-amz-storage-class", "STANDARD"),
-            headers.get("x-amz-server-side-encryption"),
+            self.server_of.keep(self._body()), metadata, headers.get("x-amz-storage-class", "STANDARD"), encryption
         )
-        self._answer(200, {"ETag": '"x"'})
+        said = {} if encryption is None else {"x-amz-server-side-encryption": encryption}
+        self._answer(200, {"ETag": '"x"', **said})
 
     def do_HEAD(self) -> None:
         key = self._key()
@@ -184,3 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.server_of.objects.pop(key, None)
         self._answer(204)
+
+
+def _error(refusal: Refusal) -> bytes:
+    return f"<Error><Code>{refusal.code}</Code><Message>no</Message></Error>".encode()

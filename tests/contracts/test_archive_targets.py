@@ -226,6 +226,41 @@ def test_a_class_that_is_refused_gives_way_to_the_standard_one(
     assert target.verify(KEY, 200_000, sha256_of(a_file), tmp_path).note == "STANDARD"
 
 
+def test_a_refusal_before_the_body_does_not_hold_up_what_follows(
+    stub: S3Stub, s3: Callable[..., Target], a_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Ceph's gateway does. On the same connection boto3 reads the next answer as that refusal, or never."""
+    monkeypatch.setattr("custom_components.strata.archive.targets.s3._READ_SECONDS", 2)
+    stub.early = True
+    stub.refuse = lambda method, key, headers: (
+        Refusal(400, "InvalidArgument") if "x-amz-storage-class" in {name.lower() for name in headers} else None
+    )
+    target = s3()
+    for key in (KEY, KEY.replace("-01-", "-02-")):
+        target.put(key, a_file, sha256_of(a_file))
+        assert target.verify(key, 200_000, sha256_of(a_file), tmp_path).note == "STANDARD"
+    assert [method for method, _ in stub.requests] == ["PUT", "PUT", "HEAD", "GET"] * 2
+
+    stub.refuse = lambda method, key, headers: Refusal(507, "QuotaExceeded") if "-02-" in key else None
+    with pytest.raises(TargetError):
+        target.put(KEY.replace("-01-", "-02-"), a_file, sha256_of(a_file))
+    target.put(KEY, a_file, sha256_of(a_file))
+
+
+@pytest.mark.parametrize("encryption", ["AES256", "aws:kms"])
+def test_a_trial_finds_out_that_a_server_does_not_encrypt(
+    stub: S3Stub, s3: Callable[..., Target], tmp_path: Path, encryption: str
+) -> None:
+    """AWS says in the answer how it has encrypted; Ceph 16 takes a file with that wish and keeps it as it is."""
+    s3(encryption=encryption).check(tmp_path)
+    stub.encrypts = False
+    with pytest.raises(TargetError) as error:
+        s3(encryption=encryption).check(tmp_path)
+    assert error.value.problem is Problem.NOT_ENCRYPTED
+    assert stub.objects == {}
+    s3(encryption="none").check(tmp_path)
+
+
 def test_encryption_is_asked_for(stub: S3Stub, s3: Callable[..., Target], a_file: Path) -> None:
     s3(encryption="AES256").put(KEY, a_file, sha256_of(a_file))
     assert _object(stub).encryption == "AES256"
@@ -239,6 +274,7 @@ def test_encryption_is_asked_for(stub: S3Stub, s3: Callable[..., Target], a_file
         (403, "InvalidAccessKeyId", Problem.UNAUTHORIZED),
         (403, "SignatureDoesNotMatch", Problem.UNAUTHORIZED),
         (403, "AccessDenied", Problem.FORBIDDEN),
+        (403, "RequestTimeTooSkewed", Problem.CLOCK),
         (404, "NoSuchBucket", Problem.NO_BUCKET),
         (400, "TooBig", Problem.REFUSED),
         (500, "InternalError", Problem.CANNOT_CONNECT),

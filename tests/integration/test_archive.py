@@ -249,6 +249,7 @@ async def test_the_chosen_storage_class_is_tried(home: HomeAssistant, start_hub:
     [
         ("InvalidAccessKeyId", {"access_key": "invalid_auth"}),
         ("SignatureDoesNotMatch", {"access_key": "invalid_auth"}),
+        ("RequestTimeTooSkewed", {"base": "clock"}),
         ("AccessDenied", {"base": "forbidden"}),
     ],
 )

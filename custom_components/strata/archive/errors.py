@@ -30,6 +30,7 @@ class Problem(StrEnum):
 
     CANNOT_CONNECT = "cannot_connect"
     UNAUTHORIZED = "invalid_auth"
+    CLOCK = "clock"
     FORBIDDEN = "forbidden"
     NO_BUCKET = "no_bucket"
     NOT_FOUND = "not_found"
@@ -37,6 +38,7 @@ class Problem(StrEnum):
     NOT_MOUNTED = "not_mounted"
     NOT_WRITABLE = "not_writable"
     NO_SPACE = "no_space"
+    NOT_ENCRYPTED = "not_encrypted"
     REFUSED = "refused"
     DAMAGED = "damaged"
     OCCUPIED = "occupied"

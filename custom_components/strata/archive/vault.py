@@ -20,7 +20,9 @@ from .targets.base import Target
 _READ_AGAIN = 4
 """Copies of a target that each run reads to their end: a few megabytes, or some cents where reading costs."""
 
-_OUT_OF_REACH = frozenset({Problem.CANNOT_CONNECT, Problem.UNAUTHORIZED, Problem.NOT_MOUNTED})
+_OUT_OF_REACH = frozenset(
+    {Problem.CANNOT_CONNECT, Problem.UNAUTHORIZED, Problem.CLOCK, Problem.NO_BUCKET, Problem.NOT_MOUNTED}
+)
 """What a target says that would say the same of every file."""
 
 
@@ -82,7 +84,10 @@ class Vault:
             there = self.ask(name, lambda target: target.stat(file.key))
             if there is not None and there.sha256 != file.sha256:
                 raise TargetError(Problem.REFUSED, f"{file.key} is there already and is none of ours")
-        self._note(lambda connection: manifest.mark(connection, file.id, name, PENDING, None))
+        if known.get(name) != DAMAGED:
+            # A copy that was proven once has to be known as such, whatever becomes of this attempt: what only the
+            # file has would otherwise be forgotten.
+            self._note(lambda connection: manifest.mark(connection, file.id, name, PENDING, None))
         self.ask(name, lambda target: target.put(file.key, path, file.sha256))
         self.ask(name, lambda target: target.verify(file.key, file.bytes, file.sha256, self.scratch))
         now = self._now()

@@ -45,7 +45,11 @@ _FIELDS: Mapping[str, Mapping[Problem, str]] = {
         (Problem.NOT_A_FOLDER, Problem.NOT_MOUNTED, Problem.NOT_WRITABLE, Problem.NOT_FOUND, Problem.NO_SPACE),
         CONF_PATH,
     ),
-    S3Target.key: {Problem.NO_BUCKET: CONF_BUCKET, Problem.UNAUTHORIZED: CONF_ACCESS_KEY},
+    S3Target.key: {
+        Problem.NO_BUCKET: CONF_BUCKET,
+        Problem.UNAUTHORIZED: CONF_ACCESS_KEY,
+        Problem.NOT_ENCRYPTED: CONF_ENCRYPTION,
+    },
 }
 """The field that a problem is about, by kind of target; others concern the form as a whole."""
 

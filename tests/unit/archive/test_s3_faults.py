@@ -100,6 +100,46 @@ def test_nothing_local_goes_and_the_next_run_finishes(world: World, stub: S3Stub
     assert world.everything() == before, "from the bucket alone"
 
 
+def test_a_bucket_that_is_gone_says_nothing_of_its_files(world: World, stub: S3Stub) -> None:
+    """To HEAD, which has no text, it looks as if each file was gone."""
+    assert world.archive().problems == []
+    stub.refuse = _no_bucket
+    report = world.archive()
+    assert {problem.split(": ")[-1] for problem in report.problems} == {"NoSuchBucket"}
+    with world.store.reader() as reader:
+        assert manifest.figures(reader.connection, "s3").damaged == ()
+
+
+def _no_bucket(method: str, key: str, headers: dict[str, str]) -> Refusal:
+    return Refusal(404, "NoSuchBucket")
+
+
+def test_a_copy_that_was_proven_once_is_not_forgotten_when_it_cannot_be_sent_anew(world: World, stub: S3Stub) -> None:
+    """Gone for a week and then back, as an object of a bucket that was restored is; and it is the only copy."""
+    del world.targets["usb"]
+    before = world.local()
+    assert world.archive().problems == []
+    held = dict(stub.objects)
+    for key in held:
+        if key.endswith(".parquet"):
+            del stub.objects[key]
+    assert world.archive().problems
+    with world.store.reader() as reader:
+        assert len(manifest.figures(reader.connection, "s3").damaged) == 2
+
+    stub.objects.update(held)
+    stub.hang_up = lambda method, key: method == "PUT" and key.endswith(".parquet")
+    assert world.archive().problems
+    stub.hang_up = S3Stub().hang_up
+    assert world.everything() == before
+    report = world.archive()
+    assert (report.problems, report.verified) == ([], 2)
+    assert world.everything() == before
+    assert {key: kept.body for key, kept in stub.objects.items() if key.endswith(".parquet")} == {
+        key: kept.body for key, kept in held.items() if key.endswith(".parquet")
+    }
+
+
 def test_a_refused_storage_class_is_no_fault(world: World, stub: S3Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("custom_components.strata.archive.targets.s3.BILLED_MINIMUM", 0)
     stub.refuse = lambda method, key, headers: (

@@ -46,6 +46,7 @@ _PROBLEMS: Mapping[str, Problem] = {
     "AccessDenied": Problem.FORBIDDEN,
     "AllAccessDisabled": Problem.FORBIDDEN,
     "403": Problem.FORBIDDEN,
+    "RequestTimeTooSkewed": Problem.CLOCK,
     "NoSuchBucket": Problem.NO_BUCKET,
     "NoSuchKey": Problem.NOT_FOUND,
     "NotFound": Problem.NOT_FOUND,
@@ -99,6 +100,7 @@ class S3Target(Target):
         self._tries = tries
         self._made: Any = None
         self._colder_from = BILLED_MINIMUM
+        self._encrypted: str | None = None
 
     @classmethod
     @override
@@ -157,13 +159,13 @@ class S3Target(Target):
         """Ask for something whose refusal has a text: to HEAD, a wrong key and a missing permission are the same 403.
 
         Raises:
-            TargetError: the server does not know the key, or the secret is not that of the key.
+            TargetError: the server does not know the key, the secret is not that of the key, or a clock is wrong.
         """
         try:
             with _in_target_words(self._bucket):
                 self._client.get_object(Bucket=self._bucket.name, Key=self._name(_NOTHING))["Body"].close()
         except TargetError as error:
-            if error.problem is Problem.UNAUTHORIZED:
+            if error.problem in {Problem.UNAUTHORIZED, Problem.CLOCK}:
                 raise
 
     @override
@@ -174,6 +176,9 @@ class S3Target(Target):
             super().check(scratch, known=known)
         finally:
             self._colder_from = BILLED_MINIMUM
+        # There are servers that know no encryption and take the file with that wish all the same.
+        if self._bucket.encryption != "none" and self._encrypted is None:
+            raise TargetError(Problem.NOT_ENCRYPTED, f"bucket {self._bucket.name}: {self._bucket.encryption}")
 
     @override
     def put(self, key: str, path: Path, sha256: str) -> None:
@@ -198,10 +203,17 @@ class S3Target(Target):
             more["ServerSideEncryption"] = self._bucket.encryption
         if self._bucket.encryption == "aws:kms" and self._bucket.kms_key_id:
             more["SSEKMSKeyId"] = self._bucket.kms_key_id
-        with _in_target_words(self._bucket), path.open("rb") as body:
-            self._client.put_object(
-                Bucket=self._bucket.name, Key=self._name(key), Body=body, Metadata={_SHA256: sha256}, **more
-            )
+        try:
+            with _in_target_words(self._bucket), path.open("rb") as body:
+                answer = self._client.put_object(
+                    Bucket=self._bucket.name, Key=self._name(key), Body=body, Metadata={_SHA256: sha256}, **more
+                )
+        except TargetError:
+            # Some servers refuse before they have the body, and keep the connection. There botocore takes the answer
+            # to the next PUT for that of this one (until 1.42 at least), and waits a minute for the rest of it.
+            self.close()
+            raise
+        self._encrypted = answer.get("ServerSideEncryption")
 
     @override
     def stat(self, key: str) -> Stored | None:
