@@ -20,6 +20,7 @@ from .archive_set import OPERATION_RESTORE, ArchiveSet
 from .asking import asked_span
 from .const import DOMAIN
 from .core.model import Micros, TimeRange, from_micros, to_micros
+from .keeping import LONGEST_KEEP
 from .refusal import hub_of, refusal, store_failed
 from .store.base import StoreError
 from .store.operations import Operation
@@ -63,7 +64,7 @@ RESTORE_SCHEMA = probatio.Schema(
         probatio.Optional(ATTR_ENTITIES): cv.entity_ids,
         probatio.Optional(ATTR_CONTENT, default=DAILY): probatio.In(CONTENTS),
         probatio.Optional(ATTR_INTO, default=INTO_ANSWER): probatio.In(INTO),
-        probatio.Optional(ATTR_KEEP_DAYS, default=30): cv.positive_int,
+        probatio.Optional(ATTR_KEEP_DAYS, default=30): probatio.All(cv.positive_int, probatio.Range(max=LONGEST_KEEP)),
     }
 )
 

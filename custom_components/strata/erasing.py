@@ -50,6 +50,7 @@ async def async_erase(
         ServiceValidationError: an import is under way.
         StoreError: the store cannot be used.
     """
+    entities = list(dict.fromkeys(entities))
     # Who only looks deletes nothing, and waits for nobody.
     async with nullcontext() if dry_run else entry.runtime_data.erasing:
         return await _erase(hass, entry, entities, dry_run=dry_run)

@@ -19,7 +19,7 @@ from .store.base import DownsampleReport, StoreError
 from .store.downsample import OPERATIONS
 from .store.operations import Operation
 from .store.sqlite import SqliteStore
-from .store.tiers import FIVE_MINUTE, HOUR, HOURLY, RAW, Keeps
+from .store.tiers import DAY, FIVE_MINUTE, HOUR, HOURLY, RAW, Keeps
 from .store.worker import StoreWorker
 
 _LOGGER = logging.getLogger(__name__)
@@ -125,7 +125,8 @@ class Retention:
 
     async def catch_up(self) -> list[DownsampleReport]:
         """Run the steps that are due; one that fails is tried again at the next look."""
-        done = await self._worker.write(SqliteStore.last_steps)
+        # What a clock that was ahead has said does not count: nothing would be due before that moment.
+        done = await self._worker.write(lambda store: store.last_steps(self._now() + DAY))
         schedule, timezone = self.hooks.schedule(), self._worker.timezone
         reports = []
         for tier in STEPS:
@@ -142,7 +143,7 @@ class Retention:
     async def _archive_when_due(self, schedule: Schedule) -> None:
         if self.hooks.archive is None or not self.hooks.may_archive():
             return
-        last = (await self._worker.write(SqliteStore.last_operations)).get(ARCHIVE)
+        last = (await self._worker.write(lambda store: store.last_operations(self._now() + DAY))).get(ARCHIVE)
         due = latest_due(self._worker.timezone, self._now(), schedule.archive, schedule.weekday)
         if last is None or last < due:
             await self.archive()

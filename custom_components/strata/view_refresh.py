@@ -11,7 +11,7 @@ from .home import HomeAssistantAccess
 from .sources.base import Json
 from .store.base import StoreError
 from .store.sqlite import SqliteStore
-from .store.tiers import HOUR
+from .store.tiers import DAY, HOUR
 from .store.views.day import CARBON, PRICES, Inputs
 from .store.views.query import MaterializedViews
 from .store.views.refresh import RefreshReport
@@ -68,8 +68,11 @@ class ViewRefresh:
     async def is_due(self) -> bool:
         """Tell whether four hours have passed, or a step of the ladder was done, since views were complete."""
         refreshed = await self._worker.read(lambda reader: MaterializedViews(reader).refreshed())
-        steps = await self._worker.write(SqliteStore.last_steps)
-        return refreshed is None or self._now() - refreshed >= EVERY or any(done > refreshed for done in steps.values())
+        steps = await self._worker.write(lambda store: store.last_steps(self._now() + DAY))
+        if refreshed is None or any(done > refreshed for done in steps.values()):
+            return True
+        # What lies in the future was said by a clock that was ahead.
+        return not -EVERY < self._now() - refreshed < EVERY
 
     async def refresh(self) -> int:
         """Work out every day that has changed; return how many those were.

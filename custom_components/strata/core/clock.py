@@ -148,6 +148,8 @@ def hour_edges(timezone: str, start: Micros, end: Micros) -> list[Micros]:
     A border is where the local clock shows a full hour, and every instant at which the UTC offset
     changes. Where clocks go back, the repeated hour has a bucket of its own.
     """
+    if end < start:
+        return []
     edges: list[Micros] = []
     for number, spell in enumerate(_spells_around(timezone, start, end)):
         if number and start <= spell.start <= end:

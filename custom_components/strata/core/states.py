@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from .model import Kind
+from .texts import storable
 
 GAP_STATES = frozenset({"unavailable", "unknown"})
 
@@ -47,7 +48,7 @@ class StateTraits(NamedTuple):
         return cls(
             device_class if isinstance(device_class, str) else None,
             state_class if isinstance(state_class, str) else None,
-            unit if isinstance(unit, str) else None,
+            storable(unit) if isinstance(unit, str) else None,
             "last_reset" in attributes,
         )
 

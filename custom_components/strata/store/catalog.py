@@ -8,6 +8,7 @@ import sqlite3
 from typing import Any
 
 from ..core.model import Cause, Flag, Kind, Series, SeriesKey
+from ..core.texts import storable
 from .base import StoreError
 from .keys import MAX_SERIES
 
@@ -172,7 +173,7 @@ class Dictionaries:
         before = self._in_force.get(series)
         if before and before[0] is content:
             return None
-        text = as_json(content)
+        text = storable(as_json(content))
         digest = digest_of(text)
         number = self._attributes.get(digest)
         if number is None:
@@ -224,7 +225,7 @@ class Dictionaries:
         return number
 
     def _number(self, table: str, column: str, value: str) -> int:
-        value = value.encode(errors="replace").decode()
+        value = storable(value)
         found = self._connection.execute(
             f"SELECT id FROM {table} WHERE {column} = ?",
             (value,),

@@ -202,12 +202,13 @@ class StoreMaintenance(ABC):
         with in_store_words(self.path):
             return imported.Imported(self._connection, self.ladder, self.timezone, self._by_id).add_hours(series, hours)
 
-    def last_steps(self) -> dict[str, Micros]:
-        """Return when each tier was last handed down, by tier."""
+    def last_steps(self, until: Micros = _ALL) -> dict[str, Micros]:
+        """Return when each tier was last handed down before `until`, by tier."""
         with in_store_words(self.path):
-            return dict(
-                self._connection.execute("SELECT tier, MAX(finished) FROM ladder_step GROUP BY tier").fetchall()
+            found = self._connection.execute(
+                "SELECT tier, MAX(finished) FROM ladder_step WHERE finished < ? GROUP BY tier", (until,)
             )
+            return dict(found.fetchall())
 
     def transact[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on the open file as one transaction: all of it or nothing."""
@@ -235,10 +236,10 @@ class StoreMaintenance(ABC):
         with in_store_words(self.path):
             anomalies.save(self._connection, states)
 
-    def last_operations(self) -> dict[str, Micros]:
-        """Return when each type of operation in the journal last ended without an error."""
+    def last_operations(self, until: Micros = _ALL) -> dict[str, Micros]:
+        """Return when each type of operation in the journal last ended well, of those that began before `until`."""
         with in_store_words(self.path):
-            return operations.last_successes(self._connection)
+            return operations.last_successes(self._connection, until)
 
     def expire_days(self, now: Micros | None = None, *, keeps: Keeps | None = None) -> Operation:
         """Delete days that are past their time though nothing stands for them, a whole chunk of 32 days at a time."""

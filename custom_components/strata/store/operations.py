@@ -58,12 +58,13 @@ def since(connection: sqlite3.Connection, start: Micros) -> list[Operation]:
     ]
 
 
-def last_successes(connection: sqlite3.Connection) -> dict[str, Micros]:
-    """Return when each type of operation last ended without an error."""
+def last_successes(connection: sqlite3.Connection, until: Micros = 2**63 - 1) -> dict[str, Micros]:
+    """Return when each type of operation last ended without an error, of those that began before `until`."""
     return {
         name: int(ended)
         for name, ended in connection.execute(
             "SELECT type, MAX(started + CAST(seconds * 1000000 AS INTEGER)) FROM operation"
-            " WHERE errors = '[]' GROUP BY type"
+            " WHERE errors = '[]' AND started < ? GROUP BY type",
+            (until,),
         )
     }

@@ -14,6 +14,7 @@ import time
 from typing import Self, override
 
 from ..core.model import Flag, Forecast, Kind, Micros, Row, Series, SeriesKey, TimeRange
+from ..core.texts import storable
 from . import borders, buckets, catalog, forecasts, runs, schema
 from .base import Counters, OpenReport, StoreError
 from .connection import connect_writer, in_store_words, transaction
@@ -192,9 +193,11 @@ class SqliteStore(StoreMaintenance):
 
         What changed is written with the next rows, or by `save_series`.
         """
+        unit = storable(unit)
+        labels = None if labels is None else {name: storable(label) for name, label in labels.items()}
         series = self._catalog.get(key)
         if series is None:
-            series = Series(key, kind, unit, dict(labels or {}), fine, monotonic)
+            series = Series(key, kind, unit, labels or {}, fine, monotonic)
             self._catalog[key] = self._unsaved[key] = series
             return series
         known = (series.kind, series.unit, series.labels, series.fine, series.monotonic)

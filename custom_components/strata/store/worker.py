@@ -23,7 +23,7 @@ from ..core.model import (
     SeriesKey,
     from_micros,
 )
-from . import health
+from . import health, salvage
 from .base import (
     Counters,
     Last,
@@ -304,7 +304,7 @@ class StoreWorker:
         return True
 
     def _write(self, rows: WaitingRows, foreseen: Iterable[tuple[str, SeriesKey, Forecast]]) -> None:
-        self._store.write(rows, forecast=foreseen, heartbeat=self._now())
+        salvage.write(self._store, rows, foreseen, self._now())
 
     async def _write_failed(self, error: StoreError) -> None:
         self._failures += 1
