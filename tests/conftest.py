@@ -1,6 +1,7 @@
 """What every test gets: our integration loadable, nothing installed behind its back, the parts of setup --full."""
 
 from collections.abc import Callable, Generator
+import logging
 import os
 from pathlib import Path
 from unittest.mock import patch
@@ -11,6 +12,9 @@ import pytest_socket
 # Imported before the test rig puts a `custom_components` of its own on the path; without this line Home Assistant
 # answers "Integration not found".
 import custom_components.strata  # noqa: F401
+
+# The test rig logs every statement of the recorder, also from threads that outlast a test's capture.
+logging.getLogger("sqlalchemy.engine").setLevel(logging.WARNING)
 
 ROOT = Path(__file__).parent.parent
 TOOLS = ROOT / ".tools"
