@@ -1,6 +1,6 @@
 """Sensors: the metrics of every role, how each source does, and what is in the store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import override
@@ -23,12 +23,13 @@ from .archive_entities import ARCHIVE_SENSORS, ArchiveSensor
 from .coordinator import SourceCoordinator
 from .entity import StrataHubEntity, StrataMetricEntity, StrataSourceEntity
 from .forecast_errors import async_add_when_foreseen
+from .late_metrics import LateMetrics
 from .mirror_coordinator import MirrorCoordinator
 from .mirror_entities import MIRROR_SENSORS, MirrorSensor
 from .ranking import RankedRole
 from .retention_entities import async_add_retention_sensors
 from .runtime import StrataConfigEntry
-from .source_set import Speaker, shown_metrics
+from .source_set import Speaker
 from .sources.base import Metric, Snapshot
 from .store.base import Counters, Sizes
 from .window_coordinator import WindowCoordinator
@@ -114,17 +115,22 @@ async def async_setup_entry(
     async_add_entities(HubSensor(entry, description) for description in HUB_SENSORS)
     async_add_entities(AnomalySensor(entry, description) for description in ANOMALY_SENSORS)
     await async_add_retention_sensors(hass, entry, async_add_entities)
+    late = LateMetrics(hass, entry)
 
     @callback
     def add(speaker: Speaker) -> None:
-        sensors: list[SensorEntity] = [
-            MetricSensor(entry, speaker, metric) for metric in shown_metrics(speaker) if not metric.binary
-        ]
+        subentry_id = None if isinstance(speaker, RankedRole) else speaker.subentry_id
+
+        @callback
+        def show(metrics: Sequence[Metric]) -> None:
+            sensors = [MetricSensor(entry, speaker, metric) for metric in metrics]
+            async_add_entities(sensors, config_subentry_id=subentry_id)
+
+        show(late.async_ready(speaker, show))
         if isinstance(speaker, RankedRole):
-            async_add_entities(sensors)
             return
-        sensors.extend(SourceSensor(entry, speaker, description) for description in SOURCE_SENSORS)
-        async_add_entities(sensors, config_subentry_id=speaker.subentry_id)
+        sensors = [SourceSensor(entry, speaker, description) for description in SOURCE_SENSORS]
+        async_add_entities(sensors, config_subentry_id=subentry_id)
         async_add_when_foreseen(
             entry, speaker, lambda sensor: async_add_entities([sensor], config_subentry_id=speaker.subentry_id)
         )

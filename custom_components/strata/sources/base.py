@@ -284,6 +284,8 @@ class Metric:
     """True for a binary sensor."""
     diagnostic: bool = False
     enabled: bool = True
+    when_known: bool = False
+    """True where not every source has it: its sensor comes with the first value. Not for binary sensors."""
     attributes: Callable[[Snapshot], Mapping[str, Json]] | None = None
     unrecorded: frozenset[str] = frozenset()
     """Attributes too long for the recorder."""

@@ -127,8 +127,15 @@ AIR_QUALITY = Role(
             unrecorded=frozenset({"forecast"}),
         ),
         Metric(key="air_quality_category", value=_category, device_class="enum", options=CATEGORIES),
-        Metric(key=EUROPEAN, value=_european, device_class="enum", options=EUROPEAN_LEVELS, attributes=_european_level),
-        Metric(key=DOMINANT, value=_dominant, device_class="enum", options=POLLUTANTS),
+        Metric(
+            key=EUROPEAN,
+            value=_european,
+            device_class="enum",
+            options=EUROPEAN_LEVELS,
+            when_known=True,
+            attributes=_european_level,
+        ),
+        Metric(key=DOMINANT, value=_dominant, device_class="enum", options=POLLUTANTS, when_known=True),
         *(
             Metric(
                 key=pollutant,
@@ -137,6 +144,7 @@ AIR_QUALITY = Role(
                 device_class=DEVICE_CLASSES[pollutant],
                 state_class="measurement",
                 precision=1,
+                when_known=True,
             )
             for pollutant in POLLUTANTS
         ),
@@ -146,6 +154,7 @@ AIR_QUALITY = Role(
             unit="UV index",
             state_class="measurement",
             precision=1,
+            when_known=True,
             attributes=_slots(UV),
             unrecorded=frozenset({"forecast"}),
         ),

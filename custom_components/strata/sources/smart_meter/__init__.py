@@ -30,7 +30,9 @@ def _value(field: str) -> Callable[[Snapshot], MetricValue]:
     return lambda snapshot: snapshot.reading.fields.get(field)
 
 
-def _power(field: str, attributes: Callable[[Snapshot], Mapping[str, Json]] | None = None) -> Metric:
+def _power(
+    field: str, attributes: Callable[[Snapshot], Mapping[str, Json]] | None = None, *, when_known: bool = False
+) -> Metric:
     return Metric(
         key=field,
         value=_value(field),
@@ -38,6 +40,7 @@ def _power(field: str, attributes: Callable[[Snapshot], Mapping[str, Json]] | No
         device_class="power",
         state_class="measurement",
         precision=0,
+        when_known=when_known,
         attributes=attributes,
         unrecorded=frozenset({"circuits"}) if attributes else frozenset(),
     )
@@ -99,9 +102,9 @@ SMART_METER = Role(
     metrics=(
         _power(POWER),
         _power(HOUSE),
-        _power(SOLAR),
-        _power(BATTERY),
-        _power(CIRCUIT_POWER, _circuits),
+        _power(SOLAR, when_known=True),
+        _power(BATTERY, when_known=True),
+        _power(CIRCUIT_POWER, _circuits, when_known=True),
         Metric(
             key=TODAY,
             value=_value(TODAY),
