@@ -178,6 +178,8 @@ async def test_a_folder_is_tried_before_it_is_saved(home: HomeAssistant, start_h
     assert answer["errors"] == {"path": "not_a_folder"}
     (tmp_path / "usb").mkdir()
     answer = await configure(flow["flow_id"], {"path": str(tmp_path / "usb")})
+    assert answer["step_id"] == "local_confirm"
+    answer = await configure(flow["flow_id"], {})
     assert answer["type"] is FlowResultType.CREATE_ENTRY
     await home.async_block_till_done()
     [archive] = entry.runtime_data.archives.running.values()
@@ -188,6 +190,71 @@ async def test_a_folder_is_tried_before_it_is_saved(home: HomeAssistant, start_h
     flow = await _begin(home, "local")
     answer = await configure(flow["flow_id"], {"path": f"{tmp_path / 'usb'}/"})
     assert (answer["type"], answer["reason"]) == (FlowResultType.ABORT, "already_configured")
+
+
+async def test_a_folder_on_the_disk_of_home_assistant_is_asked_about_before_it_is_marked(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path
+) -> None:
+    """The empty folder of a share that is not mounted is one."""
+    entry = await start_hub()
+    folder = tmp_path / "share"
+    folder.mkdir()
+    configure = home.config_entries.subentries.async_configure
+    flow = await _begin(home, "local")
+    asked = await configure(flow["flow_id"], {"path": str(folder)})
+    assert (asked["step_id"], asked["description_placeholders"]) == ("local_confirm", {"path": str(folder)})
+    assert [*folder.iterdir()] == []
+    home.config_entries.subentries.async_abort(flow["flow_id"])
+    assert [*folder.iterdir()] == []
+
+    # It went while the question was open, so what is wrong is said where it was entered.
+    flow = await _begin(home, "local")
+    await configure(flow["flow_id"], {"path": str(folder)})
+    folder.rmdir()
+    answer = await configure(flow["flow_id"], {})
+    assert (answer["step_id"], answer["errors"]) == ("local", {"path": "not_a_folder"})
+    folder.mkdir()
+    assert (await configure(flow["flow_id"], {"path": str(folder)}))["step_id"] == "local_confirm"
+    assert (await configure(flow["flow_id"], {}))["type"] is FlowResultType.CREATE_ENTRY
+    assert [path.name for path in folder.iterdir() if path.is_file()] == [".strata-archive"]
+    assert len(entry.subentries) == 1
+
+
+async def test_a_folder_on_another_disk_is_not_asked_about(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path
+) -> None:
+    await start_hub()
+    flow = await _begin(home, "local")
+    with patch("custom_components.strata.archive.targets.local.shares_disk", return_value=False):
+        answer = await home.config_entries.subentries.async_configure(flow["flow_id"], {"path": str(tmp_path)})
+    assert answer["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_a_folder_in_which_an_archive_is_needs_no_question(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path
+) -> None:
+    """Not by its mark alone: an archive that was copied here has its folders."""
+    await start_hub()
+    flow = await _begin(home, "local")
+    folder = tmp_path / "usb"
+    (folder / "archives").mkdir(parents=True)
+    answer = await home.config_entries.subentries.async_configure(flow["flow_id"], {"path": str(folder)})
+    assert answer["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_where_something_is_to_be_mounted_nothing_is_marked(
+    home: HomeAssistant, start_hub: StartHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await start_hub()
+    folder = tmp_path / "usb" / "strata"
+    folder.mkdir(parents=True)
+    (tmp_path / "fstab").write_text(f"UUID=3 {tmp_path / 'usb'} ext4 noauto 0 2\n")
+    monkeypatch.setattr("custom_components.strata.archive.targets.mounts.TO_MOUNT", tmp_path / "fstab")
+    flow = await _begin(home, "local")
+    answer = await home.config_entries.subentries.async_configure(flow["flow_id"], {"path": str(folder)})
+    assert answer["errors"] == {"path": "mount_missing"}
+    assert answer["description_placeholders"] == {"reason": str(tmp_path / "usb")}
+    assert [*folder.iterdir()] == []
 
 
 S3_INPUT = {
@@ -318,7 +385,10 @@ async def test_an_archive_that_holds_nothing_yet_moves_to_an_empty_folder(
     entry = await start_hub(local(tmp_path / "usb"))
     (tmp_path / "other").mkdir()
     flow = await entry.start_subentry_reconfigure_flow(home, "usb")
-    answer = await home.config_entries.subentries.async_configure(flow["flow_id"], {"path": str(tmp_path / "other")})
+    configure = home.config_entries.subentries.async_configure
+    assert (await configure(flow["flow_id"], {"path": str(tmp_path / "other")}))["step_id"] == "local_confirm"
+    assert [*(tmp_path / "other").iterdir()] == []
+    answer = await configure(flow["flow_id"], {})
     assert (answer["type"], answer["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
 
 
@@ -328,7 +398,8 @@ async def test_a_library_that_is_missing_is_said_in_the_form(
     await start_hub()
     flow = await _begin(home, "local")
     with patch("custom_components.strata.flows.archive.async_require", side_effect=DependencyMissing(["pyarrow"])):
-        answer = await home.config_entries.subentries.async_configure(flow["flow_id"], {"path": str(tmp_path)})
+        await home.config_entries.subentries.async_configure(flow["flow_id"], {"path": str(tmp_path)})
+        answer = await home.config_entries.subentries.async_configure(flow["flow_id"], {})
     assert answer["errors"] == {"base": "dependency_missing"}
 
 

@@ -36,6 +36,7 @@ class Problem(StrEnum):
     NOT_FOUND = "not_found"
     NOT_A_FOLDER = "not_a_folder"
     NOT_MOUNTED = "not_mounted"
+    MOUNT_MISSING = "mount_missing"
     NOT_WRITABLE = "not_writable"
     NO_SPACE = "no_space"
     NOT_ENCRYPTED = "not_encrypted"

@@ -42,7 +42,14 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _SECRETS = (CONF_SECRET_KEY,)
 _FIELDS: Mapping[str, Mapping[Problem, str]] = {
     LocalTarget.key: dict.fromkeys(
-        (Problem.NOT_A_FOLDER, Problem.NOT_MOUNTED, Problem.NOT_WRITABLE, Problem.NOT_FOUND, Problem.NO_SPACE),
+        (
+            Problem.NOT_A_FOLDER,
+            Problem.NOT_MOUNTED,
+            Problem.MOUNT_MISSING,
+            Problem.NOT_WRITABLE,
+            Problem.NOT_FOUND,
+            Problem.NO_SPACE,
+        ),
         CONF_PATH,
     ),
     S3Target.key: {
@@ -56,6 +63,9 @@ _FIELDS: Mapping[str, Mapping[Problem, str]] = {
 
 class ArchiveFlow(ConfigSubentryFlow):
     """Add an archive target, or change one."""
+
+    _doubtful: Mapping[str, Any]
+    """A folder that may be the empty one of a share that is not mounted: it is asked about before anything is done."""
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ask which kind."""
@@ -74,11 +84,28 @@ class ArchiveFlow(ConfigSubentryFlow):
             data = {CONF_TARGET: LocalTarget.key, CONF_PATH: user_input[CONF_PATH].strip()}
             if not Path(data[CONF_PATH]).is_absolute():
                 errors[CONF_PATH] = "path_not_absolute"
-            elif await self._works(data, errors, placeholders):
+            elif await self._may_be_unmounted(data, errors, placeholders):
+                self._doubtful = data
+                return self.async_show_form(step_id="local_confirm", description_placeholders={"path": data[CONF_PATH]})
+            elif not errors and await self._works(data, errors, placeholders):
                 return self._save(data, data[CONF_PATH], data[CONF_PATH].rstrip("/"))
+        return self._local_form(user_input or self._shown(), errors, placeholders)
+
+    async def async_step_local_confirm(self, _user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Go on: the user says that the folder is the one that is meant."""
+        errors: dict[str, str] = {}
+        placeholders = {"reason": ""}
+        data = dict(self._doubtful)
+        if await self._works(data, errors, placeholders):
+            return self._save(data, data[CONF_PATH], data[CONF_PATH].rstrip("/"))
+        return self._local_form(data, errors, placeholders)
+
+    def _local_form(
+        self, shown: Mapping[str, Any], errors: dict[str, str], placeholders: dict[str, str]
+    ) -> SubentryFlowResult:
         return self.async_show_form(
             step_id="local",
-            data_schema=self.add_suggested_values_to_schema(_local_schema(), user_input or self._shown()),
+            data_schema=self.add_suggested_values_to_schema(_local_schema(), shown),
             errors=errors,
             description_placeholders=placeholders,
         )
@@ -110,6 +137,20 @@ class ArchiveFlow(ConfigSubentryFlow):
             for key in _SECRETS:
                 entered[key] = entered.get(key) or self._current.data.get(key)
         return {CONF_TARGET: S3Target.key, **{key: value for key, value in entered.items() if value not in {None, ""}}}
+
+    async def _may_be_unmounted(
+        self, data: Mapping[str, Any], errors: dict[str, str], placeholders: dict[str, str]
+    ) -> bool:
+        """Tell whether to ask about a folder before it is marked as the archive."""
+        if self._is_known(data):
+            return False
+        target, home = LocalTarget.of(data), Path(self.hass.config.config_dir)
+        try:
+            return await self.hass.async_add_executor_job(target.may_be_unmounted, home)
+        except TargetError as error:
+            errors[_FIELDS[LocalTarget.key].get(error.problem, "base")] = error.problem
+            placeholders["reason"] = str(error)
+            return False
 
     async def _works(self, data: Mapping[str, Any], errors: dict[str, str], placeholders: dict[str, str]) -> bool:
         kind = TARGETS[data[CONF_TARGET]]

@@ -137,6 +137,10 @@ def add_folder(person: Person, folder: Path) -> None:
     person.look("no-folder")
     folder.mkdir()
     person.submit()
+    person.sees_form("Is this the right disk?")
+    person.look("same-disk")
+    assert [*folder.iterdir()] == []
+    person.submit()
     person.sees_form("Success")
     person.end_form("Finish")
 

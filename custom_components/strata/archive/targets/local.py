@@ -11,11 +11,13 @@ import uuid
 from ..errors import Problem, TargetError
 from ..parquet import make_durable, sha256_of, sync_folder
 from .base import Stored, Target
+from .mounts import shares_disk, unmounted
 
 MARK = ".strata-archive"
 """A file in the folder that says that it is the one: where a share is not mounted, its empty folder has none."""
 CONF_PATH = "path"
 _FOLDERS = ("archives", "raw")
+_ROOT = Path("/")
 
 _PROBLEMS = {
     errno.ENOSPC: Problem.NO_SPACE,
@@ -43,6 +45,28 @@ class LocalTarget(Target):
     def of(cls, data: Mapping[str, Any]) -> Self:
         return cls(data[CONF_PATH])
 
+    def may_be_unmounted(self, home: Path) -> bool:
+        """Tell whether this may be the empty folder of a share or disk that is not mounted.
+
+        That is one on the disk of Home Assistant, or in its container, in which no archive was yet; so is a folder
+        that is wanted there, and a copy of the history beside it. Nothing is written.
+
+        Args:
+            home: a folder on Home Assistant's disk.
+
+        Raises:
+            TargetError: something is to be mounted there and is not, or that cannot be told.
+        """
+        with _in_target_words("the folder"):
+            if not self._folder.is_dir() or self._was_set_up():
+                return False
+            if (point := unmounted(self._folder)) is not None:
+                raise TargetError(Problem.MOUNT_MISSING, str(point))
+            return any(shares_disk(self._folder, other) for other in (home, _ROOT))
+
+    def _was_set_up(self) -> bool:
+        return (self._folder / MARK).exists() or any((self._folder / name).is_dir() for name in _FOLDERS)
+
     @override
     def prepare(self, *, known: bool = False) -> None:
         with _in_target_words("the folder"):
@@ -50,7 +74,7 @@ class LocalTarget(Target):
                 raise TargetError(Problem.NOT_A_FOLDER, f"{self._folder} is not a folder that exists")
             mark = self._folder / MARK
             if not mark.exists():
-                if known and not any((self._folder / name).is_dir() for name in _FOLDERS):
+                if known and not self._was_set_up():
                     raise TargetError(Problem.NOT_MOUNTED, f"{self._folder} has nothing of the archive in it")
                 mark.write_text("Strata keeps its archive in this folder.\n", encoding="utf-8")
 
