@@ -13,7 +13,7 @@ import pytest
 
 from scripts.demo_home.mirroring import is_there
 
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("demo")]
 
 ROOT = Path(__file__).parents[2]
 REAL_METER = ROOT.parent / "shared" / "data" / "home-meter"
@@ -23,7 +23,7 @@ def demo(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProces
     # In the environment that runs the tests; setup has no part in this.
     command = [ROOT / ".venv" / "bin" / "python", "-P", "-m", "scripts.demo_home", *arguments]
     env = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "COLUMNS": "100"}
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=600, check=False)
 
 
 def read(path: Path) -> dict[str, Any]:

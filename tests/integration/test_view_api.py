@@ -1,6 +1,7 @@
 """Views in Home Assistant: what they are told by the home, and how they are asked."""
 
 import asyncio
+from collections.abc import Generator
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +18,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator,
 from custom_components.strata import view_refresh
 from custom_components.strata.const import DOMAIN
 from custom_components.strata.core.model import Row, SeriesKey, to_micros
+from custom_components.strata.retention import Retention
 from custom_components.strata.store.base import StoreError
 from custom_components.strata.view_refresh import ViewRefresh, async_inputs
 from tests.integration.given import NOW, StartHub, entity_source, price_source, settle
@@ -28,6 +30,13 @@ URL = f"/api/strata/v2/views/{VIEW}"
 @pytest.fixture(autouse=True)
 def _now(freezer: FrozenDateTimeFactory) -> None:
     freezer.move_to(NOW)
+
+
+@pytest.fixture
+def only_on_request() -> Generator[None]:
+    """Nothing is worked out because a clock says so: neither views nor the ladder."""
+    with patch.object(ViewRefresh, "is_due", return_value=False), patch.object(Retention, "catch_up", return_value=[]):
+        yield
 
 
 async def ask(hass: HomeAssistant, **data: Any) -> dict[str, Any]:
@@ -151,6 +160,7 @@ async def until_other(hass: HomeAssistant, before: list[float], **asked: Any) ->
     raise AssertionError("nothing was worked out")
 
 
+@pytest.mark.usefixtures("only_on_request")
 async def test_a_step_of_the_ladder_has_them_worked_out_at_once(
     home: HomeAssistant,
     start_hub: StartHub,
@@ -169,6 +179,7 @@ async def test_a_step_of_the_ladder_has_them_worked_out_at_once(
     assert await until_other(home, [2.0]) == [pytest.approx(3.0)]
 
 
+@pytest.mark.usefixtures("only_on_request")
 async def test_an_erasure_has_them_worked_out_at_once(
     home: HomeAssistant,
     start_hub: StartHub,
