@@ -13,6 +13,7 @@ from .connection import transaction
 from .job import set_watermark, watermark
 from .keys import KINDS, MAX_SERIES, NO_KIND, chunk_key
 from .late import Settle
+from .lineage import continued
 from .tiers import DAILY, FIVE_MINUTE, HOURLY, Tier
 
 
@@ -32,9 +33,11 @@ class Imported(Settle):
             return 0
         number = series.id or 0
         when = TimeRange(int(hours.starts[0]), int(hours.starts[-1]) + 1)
-        stored = buckets.read_series(self._connection, self._ladder[HOURLY], number, series.kind, when)
-        days = buckets.read_series(self._connection, self._ladder[DAILY], number, series.kind, when)
-        told = np.isin(hours.starts, stored.starts) | _inside(hours, stored) | self._handed_down(series, hours, days)
+        told = np.zeros(len(hours), np.bool_)
+        for one in (number, *self._earlier(series)):
+            stored = buckets.read_series(self._connection, self._ladder[HOURLY], one, series.kind, when)
+            days = buckets.read_series(self._connection, self._ladder[DAILY], one, series.kind, when)
+            told |= np.isin(hours.starts, stored.starts) | _inside(hours, stored) | self._handed_down(one, hours, days)
         missing = hours.select(~told)
         if len(missing):
             with transaction(self._connection):
@@ -42,9 +45,14 @@ class Imported(Settle):
                 self._days_again(number, TimeRange(int(missing.starts[0]), int(missing.ends[-1])))
         return len(missing)
 
-    def _handed_down(self, series: Series, hours: Rollup, days: Rollup) -> Bools:
+    def _earlier(self, series: Series) -> list[int]:
+        """Return the series that go on as this one: what they tell is not told again under its name."""
+        before = {key for key, now in continued(self._connection).items() if now == series.key}
+        return [number for number, one in self._series.items() if one.key in before]
+
+    def _handed_down(self, series: int, hours: Rollup, days: Rollup) -> Bools:
         """Tell which hours lie in days that are told by a day already and whose own hours are gone."""
-        gone = hours.starts < border(self._connection, self._timezone, HOURLY, series.id or 0)
+        gone = hours.starts < border(self._connection, self._timezone, HOURLY, series)
         both: Bools = np.logical_and(gone, _inside(hours, days))
         return both
 

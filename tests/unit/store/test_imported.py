@@ -141,3 +141,24 @@ def test_a_damaged_chunk_says_nothing(home: Home) -> None:
     home.store.transact(lambda connection: connection.execute("UPDATE raw_chunk SET blob = x'00'"))
     home.store.transact(lambda connection: connection.execute("UPDATE hourly_chunk SET blob = x'00'"))
     assert home.store.begin_import(home.clock) == {}
+
+
+def test_what_is_told_under_an_earlier_registry_id_does_not_enter_again(home: Home) -> None:
+    """The entity has another registry id since, and the hours of before are brought back under it."""
+    home.live(START + 6 * DAY)
+    home.night()
+    now = home.series("power_now")
+    row = ("home_assistant_events", home.power.key.identity, home.power.key.field, "sensor.power")
+    home.store.transact(
+        lambda connection: connection.execute(
+            "INSERT INTO archive_alias VALUES (?, ?, ?, ?, ?, ?)", (*row, now.key.identity, now.key.field)
+        )
+    )
+    home.store.begin_import(home.clock)
+    kept = min(home.told(HOURLY))
+    before, handed_down = START - 5 * HOUR, START + 3 * HOUR
+    assert handed_down < kept, "of it a day is there, and no hours"
+    given = hours(before, handed_down, kept, kept + HOUR)
+    assert home.store.import_hours(now, given) == 1
+    assert list(home.told(HOURLY, now)) == [before]
+    assert home.store.import_hours(home.series("another"), given) == 4
