@@ -16,7 +16,7 @@ from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.util.json import JsonObjectType
 import probatio
 
-from ..archive import manifest
+from ..archive.history import gone
 from ..asking import asked_span
 from ..core.entity_series import MEASUREMENT
 from ..core.model import Micros, Series, TimeRange, from_micros
@@ -104,8 +104,7 @@ async def answer_history(
             told = lineages(series, everything, continued(reader.connection))
             found = look(reader, timezone, told, when, tier=tier, limit=limit, archive=archive)
             before = tuple(initial(reader, one, when.start) if found.resolution == RAW else None for one in told)
-            gone = [part for part in (manifest.gone(reader.connection, part) for part in found.open) if part]
-            return _Seen(found, before, gone)
+            return _Seen(found, before, gone(reader.connection, found))
 
     seen = await data.worker.read(read)
     archived, problems = await from_archive(data, seen.look, seen.gone) if seen.gone else ({}, [])
