@@ -8,8 +8,9 @@ from hypothesis import given, settings, strategies as st
 import numpy as np
 import pytest
 
+from custom_components.strata.core.combine import combine
 from custom_components.strata.core.model import Kind
-from custom_components.strata.core.rollup import NO_STATE, Rollup, combine, rollup
+from custom_components.strata.core.rollup import NO_STATE, Rollup, rollup
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND

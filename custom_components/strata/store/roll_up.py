@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.clock import DAY, HOUR, day_edges, floor_day, floor_hour, hour_edges
+from ..core.combine import combine
 from ..core.model import Flag, Kind, Micros, Series, TimeRange
-from ..core.rollup import Rollup, combine
+from ..core.rollup import Rollup
 from . import buckets, rows, runs
 from .connection import transaction
 from .job import SeriesById, StoreJob, set_watermark, watermark

@@ -2,14 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 import logging
 from pathlib import Path
 import random
-import threading
 import time
-from typing import Any
 
 from ..core.clock import next_hour
 from ..core.model import (
@@ -36,6 +33,7 @@ from .base import (
 )
 from .reader import StoreReader
 from .sqlite import SqliteStore, now_micros
+from .threads import StoreThreads
 from .tiers import DEFAULT_LADDER, Ladder
 from .waiting import Newest, WaitingRows
 
@@ -49,7 +47,6 @@ _WAITING_LIMIT = 500_000
 _FORECASTS_LIMIT = 500
 _SETTLE_SECONDS = 20
 """How long after a bucket closed it is rolled up: late enough for the last flush of its rows."""
-_READERS = 2
 _CHECK_EVERY = timedelta(days=7)
 _RETRY_SECONDS = (10.0, 300.0)
 _LIVE_LIMIT = 50_000
@@ -79,13 +76,7 @@ class StoreWorker:
         self._waiting = WaitingRows()
         self._forecasts: list[tuple[str, SeriesKey, Forecast]] = []
         self._newest = Newest()
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="strata-writer")
-        self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="strata-reader")
-        self._readers = threading.local()
-        self._all_readers: list[StoreReader] = []
-        self._under_way: set[Future[Any]] = set()
-        self._may_read = asyncio.Event()
-        self._may_read.set()
+        self._threads = StoreThreads(self._store)
         self._flushing = asyncio.Lock()
         self._wake = asyncio.Event()
         self._full = False
@@ -143,7 +134,7 @@ class StoreWorker:
         Raises:
             StoreTooNew, StoreUnusable: the user has to do something first.
         """
-        report = await self._on_writer(self._open)
+        report = await self._threads.write(self._open)
         self.started, self.last_stop = report.started, report.last_alive
         self._check_due = time.monotonic() + (0.0 if report.unclean else _CHECK_EVERY.total_seconds())
         if report.set_aside:
@@ -282,7 +273,7 @@ class StoreWorker:
         async with self._flushing:
             waiting = self._waiting.take()
             foreseen, self._forecasts = self._forecasts, []
-            writing = asyncio.ensure_future(self._on_writer(self._write, waiting, foreseen))
+            writing = asyncio.ensure_future(self._threads.write(self._write, waiting, foreseen))
             try:
                 await asyncio.shield(writing)
             except StoreError as error:
@@ -325,9 +316,9 @@ class StoreWorker:
     async def _replace(self, error: StoreDamaged) -> None:
         """Keep a file that turned out damaged aside and go on in a new one."""
         _LOGGER.error("The store is damaged and kept aside: %s", error)
-        await self._end_readers()
-        report = await self._on_writer(self._start_anew)
-        self._may_read.set()
+        await self._threads.end_readers()
+        report = await self._threads.write(self._start_anew)
+        self._threads.let_read()
         self._in_live = 0
         if report.set_aside:
             self._listener(StoreNotice(NoticeKind.SET_ASIDE, report.set_aside.name))
@@ -365,7 +356,7 @@ class StoreWorker:
 
     async def _in_portions(self, step: Callable[[], bool]) -> None:
         flushed = time.monotonic()
-        while not self._closed and await self._on_writer(step):
+        while not self._closed and await self._threads.write(step):
             if len(self._waiting) >= _FLUSH_ROWS or time.monotonic() - flushed >= FLUSH_SECONDS:
                 await self.flush()
                 flushed = time.monotonic()
@@ -386,32 +377,14 @@ class StoreWorker:
         if self._store.is_open and not await self.flush():
             _LOGGER.error("%d rows could not be stored before closing", len(self._waiting))
             self._store.counters.dropped += len(self._waiting)
-        await self._end_readers()
+        await self._threads.end_readers()
         try:
-            await self._on_writer(self._store.close)
+            await self._threads.write(self._store.close)
         except StoreError as error:
             _LOGGER.error("The store could not be closed orderly: %s", error)
         # Whoever still wants to read hears that the store is closed.
-        self._may_read.set()
-        for pool in (self._reading, self._writer):
-            await asyncio.get_running_loop().run_in_executor(None, pool.shutdown)
-
-    async def _end_readers(self) -> None:
-        """Hold new reads back, let those under way finish, then close their connections.
-
-        SQLite must not see a connection closed while another thread is inside a query on it.
-        """
-        self._may_read.clear()
-        under_way = set(self._under_way)
-
-        def end() -> None:
-            wait(under_way)
-            for reader in self._all_readers:
-                reader.close()
-            self._all_readers.clear()
-            self._readers = threading.local()
-
-        await self._on_writer(end)
+        self._threads.let_read()
+        await self._threads.shutdown()
 
     async def write[T](self, work: Callable[[SqliteStore], T]) -> T:
         """Run `work` with the store on the writer's thread.
@@ -421,28 +394,11 @@ class StoreWorker:
         """
         if self._closed:
             raise StoreError(f"{self._store.path.name} is closed")
-        return await self._on_writer(work, self._store)
+        return await self._threads.write(work, self._store)
 
     async def read[T](self, work: Callable[[StoreReader], T]) -> T:
         """Run `work` with a reader on a reading thread; writing goes on meanwhile."""
-        await self._may_read.wait()
+        await self._threads.until_readable()
         if self._closed:
             raise StoreError(f"{self._store.path.name} is closed")
-        reading = self._reading.submit(self._read, work)
-        self._under_way.add(reading)
-        reading.add_done_callback(self._under_way.discard)
-        return await asyncio.wrap_future(reading)
-
-    def _read[T](self, work: Callable[[StoreReader], T]) -> T:
-        readers = self._readers
-        reader: StoreReader | None = getattr(readers, "reader", None)
-        if reader is None:
-            reader = readers.reader = self._store.reader()
-            self._all_readers.append(reader)
-        return work(reader)
-
-    async def _on_writer[**P, R](self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        def call() -> R:
-            return work(*args, **kwargs)
-
-        return await asyncio.get_running_loop().run_in_executor(self._writer, call)
+        return await self._threads.read(work)

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from custom_components.strata.core.clock import day_edges, hour_edges
+from custom_components.strata.core.combine import combine
 from custom_components.strata.core.model import Kind, Series, SeriesKey, to_micros
-from custom_components.strata.core.rollup import Rollup, combine, rollup
+from custom_components.strata.core.rollup import Rollup, rollup
 from custom_components.strata.store.buckets import with_offsets
 
 MODES = ("heat", "cool", "off", "", "Straße 7", "naïve \U0001f600")
