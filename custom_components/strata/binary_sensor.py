@@ -1,10 +1,11 @@
 """Binary sensors: the yes-or-no metrics of every role, and whether each source answers."""
 
+from collections.abc import Sequence
 from typing import cast, override
 
 from homeassistant.components.binary_sensor import BinarySensorEntity
 from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
-from homeassistant.const import EntityCategory
+from homeassistant.const import EntityCategory, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -13,11 +14,12 @@ from .archive_coordinator import ArchiveCoordinator
 from .archive_entities import ArchiveFailingSensor
 from .coordinator import SourceCoordinator
 from .entity import StrataMetricEntity, StrataSourceEntity
+from .late_metrics import LateMetrics
 from .mirror_coordinator import MirrorCoordinator
 from .mirror_entities import MirrorConnectedSensor
 from .ranking import RankedRole
 from .runtime import StrataConfigEntry
-from .source_set import Speaker, shown_metrics
+from .source_set import Speaker
 from .sources.base import Metric, Snapshot
 from .window_coordinator import WindowCoordinator
 from .window_entities import InWindowSensor
@@ -31,16 +33,20 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: StrataConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the binary sensors of every source there is and is to come."""
+    late = LateMetrics(hass, entry, Platform.BINARY_SENSOR)
 
     @callback
     def add(speaker: Speaker) -> None:
-        sensors: list[BinarySensorEntity] = [
-            MetricBinarySensor(entry, speaker, metric) for metric in shown_metrics(speaker) if metric.binary
-        ]
-        if isinstance(speaker, RankedRole):
-            async_add_entities(sensors)
-            return
-        async_add_entities([*sensors, HealthySensor(entry, speaker)], config_subentry_id=speaker.subentry_id)
+        subentry_id = None if isinstance(speaker, RankedRole) else speaker.subentry_id
+
+        @callback
+        def show(metrics: Sequence[Metric]) -> None:
+            sensors = [MetricBinarySensor(entry, speaker, metric) for metric in metrics]
+            async_add_entities(sensors, config_subentry_id=subentry_id)
+
+        show(late.async_ready(speaker, show))
+        if not isinstance(speaker, RankedRole):
+            async_add_entities([HealthySensor(entry, speaker)], config_subentry_id=subentry_id)
 
     @callback
     def add_mirror(mirror: MirrorCoordinator) -> None:

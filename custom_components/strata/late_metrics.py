@@ -1,4 +1,4 @@
-"""Entities that come once a source has told a value of them: nobody needs a solar power that is unknown for ever."""
+"""Entities that come once a source has something for them: nobody needs a solar power that is unknown for ever."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,24 +14,26 @@ from .sources.base import Metric
 
 
 class LateMetrics:
-    """Knows of each speaker which of its sensors are still to come."""
+    """Knows of each speaker which entities of a platform, sensor or binary sensor, are still to come."""
 
-    def __init__(self, hass: HomeAssistant, entry: StrataConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: StrataConfigEntry, platform: Platform) -> None:
         """Wait for nothing yet."""
         self._hass = hass
         self._entry = entry
+        self._platform = platform
         self._waiting: dict[str, CALLBACK_TYPE] = {}
 
     @callback
     def async_ready(self, speaker: Speaker, add: Callable[[Sequence[Metric]], None]) -> list[Metric]:
-        """Return the sensors' metrics that are shown at once; those to come go to `add`, once each.
+        """Return the metrics of the platform that are shown at once; those to come go to `add`, once each.
 
         Called again for a speaker it begins anew.
         """
         owner = owner_id(self._entry.entry_id, speaker)
         if (stop := self._waiting.pop(owner, None)) is not None:
             stop()
-        metrics = [metric for metric in shown_metrics(speaker) if not metric.binary]
+        binary = self._platform is Platform.BINARY_SENSOR
+        metrics = [metric for metric in shown_metrics(speaker) if metric.binary is binary]
         waiting = [metric for metric in metrics if not self._is_ready(owner, speaker, metric)]
         if waiting:
             self._waiting[owner] = speaker.async_add_listener(lambda: self._look(owner, speaker, waiting, add))
@@ -50,12 +52,14 @@ class LateMetrics:
 
     def _is_ready(self, owner: str, speaker: Speaker, metric: Metric) -> bool:
         """Say whether a metric has been known, be it before a restart."""
-        if not metric.when_known or _is_known(speaker, metric):
+        if _is_known(speaker, metric):
             return True
         unique_id = f"{owner}_{metric.key}"
-        return er.async_get(self._hass).async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id) is not None
+        return er.async_get(self._hass).async_get_entity_id(self._platform, DOMAIN, unique_id) is not None
 
 
 def _is_known(speaker: Speaker, metric: Metric) -> bool:
+    if metric.comes_when is None:
+        return True
     snapshot = speaker.snapshot()
-    return snapshot is not None and metric.value(snapshot) is not None
+    return snapshot is not None and metric.comes_when(snapshot)

@@ -11,7 +11,7 @@ from homeassistant.components.sensor import (
     SensorEntityDescription,
     SensorStateClass,
 )
-from homeassistant.const import EntityCategory, UnitOfInformation, UnitOfRatio
+from homeassistant.const import EntityCategory, Platform, UnitOfInformation, UnitOfRatio
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
@@ -115,7 +115,7 @@ async def async_setup_entry(
     async_add_entities(HubSensor(entry, description) for description in HUB_SENSORS)
     async_add_entities(AnomalySensor(entry, description) for description in ANOMALY_SENSORS)
     await async_add_retention_sensors(hass, entry, async_add_entities)
-    late = LateMetrics(hass, entry)
+    late = LateMetrics(hass, entry, Platform.SENSOR)
 
     @callback
     def add(speaker: Speaker) -> None:

@@ -86,3 +86,34 @@ async def test_a_topic_gets_the_sensor_too_and_only_once(
     assert home.states.get("sensor.air_quality_pm10").state == "20.0"
     assert home.states.get("sensor.street_pm10") is None
     assert "does not generate unique IDs" not in caplog.text
+
+
+async def test_prices_are_compared_once_there_is_a_list(
+    home: HomeAssistant, start_hub: StartHub, freezer: FrozenDateTimeFactory
+) -> None:
+    home.states.async_set("sensor.epex", "0.2", {"unit_of_measurement": "EUR/kWh"})
+    data = {"role": "electricity_pricing", "provider": "entity", "options": {"entity": "sensor.epex"}, "rank": 1}
+    entry = await start_hub(
+        ConfigSubentryDataWithId(
+            subentry_type="source",
+            title="Epex",
+            unique_id="electricity_pricing:entity:sensor.epex",
+            subentry_id="epex",
+            data=data,
+        )
+    )
+    await settle(home, entry)
+    assert home.states.get("sensor.epex_current_price").state == "0.2"
+    compared = ["sensor.epex_price_rank_today", "sensor.epex_cheapest_hour", "binary_sensor.epex_peak_period"]
+    assert [home.states.get(entity) for entity in compared] == [None] * 3
+
+    # From 12:00 UTC on, the last three hours of the day: the four cheapest may be over, they are shown all the same.
+    slots = [
+        {"start": f"2026-11-21T{hour:02}:00:00+00:00", "end": f"2026-11-21T{hour + 1:02}:00:00+00:00", "price": price}
+        for hour, price in enumerate([0.1] * 8 + [0.3] * 14)
+    ]
+    home.states.async_set("sensor.epex", "0.3", {"unit_of_measurement": "EUR/kWh", "prices": slots})
+    await soon(home, entry, freezer)
+    assert home.states.get("sensor.epex_price_rank_today").state != "unknown"
+    assert home.states.get("sensor.epex_cheapest_hour").state == "unknown"
+    assert home.states.get("binary_sensor.epex_peak_period").state in {"on", "off"}

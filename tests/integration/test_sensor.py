@@ -200,4 +200,4 @@ async def test_notes_of_a_reading_are_attributes_of_its_main_value(
     entry = await start_hub(keyed_source())
     await settle(home, entry)
     assert home.states.get("sensor.keyed_current_price").attributes["tariff"] == "agile"
-    assert "tariff" not in home.states.get("sensor.keyed_next_price").attributes
+    assert "tariff" not in home.states.get("sensor.keyed_last_update").attributes

@@ -3,6 +3,7 @@
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant.const import UnitOfTemperature
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import selector as sel
 import pytest
@@ -102,3 +103,14 @@ async def test_a_household_is_made_of_probabilities_of_its_people(
     result = await begin(home, entry, "occupancy_prediction", "calendar")
     excluded = result["data_schema"].schema["calendars"].config["exclude_entities"]
     assert {"sensor.anna_probability_of_being_at_home", "sensor.energy_charts_de_lu_current_price"} <= set(excluded)
+
+
+@pytest.mark.parametrize("role", ["electricity_pricing", "air_quality", "smart_meter", "carbon_intensity"])
+async def test_a_unit_is_called_by_its_sign(home: HomeAssistant, start_hub: StartHub, role: str) -> None:
+    home.states.async_set("sensor.kitchen", "20", {"unit_of_measurement": UnitOfTemperature.CELSIUS})
+    result = await begin(home, await start_hub(), role, "entity")
+    result = await go_on(home, result, {"entity": "sensor.kitchen"})
+    assert result["errors"] == {"base": "bad_answer"}
+    reason = result["description_placeholders"]["reason"]
+    assert "°C" in reason
+    assert "UnitOf" not in reason

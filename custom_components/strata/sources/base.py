@@ -264,6 +264,11 @@ class Snapshot:
 type MetricValue = str | int | float | datetime | bool | None
 
 
+def has_field(name: str) -> Callable[[Snapshot], bool]:
+    """Return what says whether a reading knows a field."""
+    return lambda snapshot: snapshot.reading.fields.get(name) is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """One sensor of a role. Its key is its translation key and icon key."""
@@ -284,8 +289,8 @@ class Metric:
     """True for a binary sensor."""
     diagnostic: bool = False
     enabled: bool = True
-    when_known: bool = False
-    """True where not every source has it: its sensor comes with the first value. Not for binary sensors."""
+    comes_when: Callable[[Snapshot], bool] | None = None
+    """Where not every source has it: its entity comes once this holds, and stays. None lets it come at once."""
     attributes: Callable[[Snapshot], Mapping[str, Json]] | None = None
     unrecorded: frozenset[str] = frozenset()
     """Attributes too long for the recorder."""

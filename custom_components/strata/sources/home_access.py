@@ -34,7 +34,8 @@ class EntityState:
     def unit(self) -> str | None:
         """The unit of measurement, or None."""
         unit = self.attributes.get("unit_of_measurement")
-        return unit if isinstance(unit, str) else None
+        # Home Assistant's units are members of enumerations, which are shown as such in messages.
+        return str(unit) if isinstance(unit, str) else None
 
 
 @dataclass(frozen=True, slots=True)

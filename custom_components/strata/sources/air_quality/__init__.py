@@ -5,7 +5,18 @@ from datetime import timedelta
 from typing import Final
 
 from ...core.aqi import CATEGORIES, CATEGORY_NAMES, CO, EUROPEAN_LEVELS, NO2, O3, PM2_5, PM10, POLLUTANTS, SO2
-from ..base import Json, Metric, MetricValue, Occurrence, Role, Snapshot, SourceEvent, StoredField, StoredForecast
+from ..base import (
+    Json,
+    Metric,
+    MetricValue,
+    Occurrence,
+    Role,
+    Snapshot,
+    SourceEvent,
+    StoredField,
+    StoredForecast,
+    has_field,
+)
 from ..slots import slots_attribute
 from .air import (
     AQI,
@@ -132,10 +143,16 @@ AIR_QUALITY = Role(
             value=_european,
             device_class="enum",
             options=EUROPEAN_LEVELS,
-            when_known=True,
+            comes_when=has_field(EUROPEAN),
             attributes=_european_level,
         ),
-        Metric(key=DOMINANT, value=_dominant, device_class="enum", options=POLLUTANTS, when_known=True),
+        Metric(
+            key=DOMINANT,
+            value=_dominant,
+            device_class="enum",
+            options=POLLUTANTS,
+            comes_when=lambda snapshot: _dominant(snapshot) is not None,
+        ),
         *(
             Metric(
                 key=pollutant,
@@ -144,7 +161,7 @@ AIR_QUALITY = Role(
                 device_class=DEVICE_CLASSES[pollutant],
                 state_class="measurement",
                 precision=1,
-                when_known=True,
+                comes_when=has_field(pollutant),
             )
             for pollutant in POLLUTANTS
         ),
@@ -154,7 +171,7 @@ AIR_QUALITY = Role(
             unit="UV index",
             state_class="measurement",
             precision=1,
-            when_known=True,
+            comes_when=has_field(UV),
             attributes=_slots(UV),
             unrecorded=frozenset({"forecast"}),
         ),

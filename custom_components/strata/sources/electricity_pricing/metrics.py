@@ -36,6 +36,11 @@ def _price_metric(key: str) -> Metric:
     )
 
 
+def _is_foreseen(snapshot: Snapshot) -> bool:
+    """Say whether there is a list of prices: without one there are no prices to compare."""
+    return any(forecast.slots for forecast in snapshot.reading.forecasts.values())
+
+
 def _next(name: str) -> Callable[[Snapshot], Slot | None]:
     def find(snapshot: Snapshot) -> Slot | None:
         forecast = snapshot.reading.forecasts.get(name)
@@ -52,6 +57,7 @@ def _average_metric(key: str, name: str) -> Metric:
     return Metric(
         key=key,
         value=lambda snapshot: average(day_slots(snapshot, name)),
+        comes_when=_is_foreseen,
         unit_from_reading=True,
         state_class="measurement",
         precision=4,
@@ -70,7 +76,13 @@ def _slot_metric(key: str, find: Callable[[Snapshot], Slot | None]) -> Metric:
         return slot.value if slot else None
 
     return Metric(
-        key=key, value=value, unit_from_reading=True, state_class="measurement", precision=4, attributes=attributes
+        key=key,
+        value=value,
+        comes_when=_is_foreseen,
+        unit_from_reading=True,
+        state_class="measurement",
+        precision=4,
+        attributes=attributes,
     )
 
 
@@ -112,7 +124,7 @@ def _hours_metric(key: str, *, dearest: bool) -> Metric:
         starts: list[Json] = [hour.start.isoformat() for hour in _hours(snapshot, dearest=dearest)]
         return {"hours": starts}
 
-    return Metric(key=key, value=value, device_class="timestamp", attributes=attributes)
+    return Metric(key=key, value=value, comes_when=_is_foreseen, device_class="timestamp", attributes=attributes)
 
 
 def _tomorrow_available(snapshot: Snapshot) -> MetricValue:
@@ -134,15 +146,18 @@ METRICS: Final = (
     _slot_metric("highest_total_price", _extreme(TOTAL, highest)),
     _average_metric("average_total_price", TOTAL),
     _price_metric(EXPORT),
-    Metric(key="price_quantile", value=_quantile, unit="%", state_class="measurement", precision=0),
+    Metric(
+        key="price_quantile", value=_quantile, comes_when=_is_foreseen, unit="%", state_class="measurement", precision=0
+    ),
     Metric(
         key="price_rank",
         value=_rank,
+        comes_when=_is_foreseen,
         state_class="measurement",
         attributes=lambda snapshot: {"of": len(day_slots(snapshot, paid(snapshot.reading)))},
     ),
     _hours_metric(CHEAPEST, dearest=False),
     _hours_metric(DEAREST, dearest=True),
-    Metric(key=PEAK, value=lambda snapshot: price_fields(snapshot)[PEAK], binary=True),
+    Metric(key=PEAK, value=lambda snapshot: price_fields(snapshot)[PEAK], comes_when=_is_foreseen, binary=True),
     Metric(key="tomorrow_available", value=_tomorrow_available, binary=True, diagnostic=True),
 )

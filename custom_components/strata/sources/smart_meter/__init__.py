@@ -13,6 +13,7 @@ from ..base import (
     SourceEvent,
     StoredField,
     StoredPart,
+    has_field,
 )
 from .emporia_vue import EmporiaVue
 from .energy_dashboard import EnergyDashboard
@@ -31,7 +32,7 @@ def _value(field: str) -> Callable[[Snapshot], MetricValue]:
 
 
 def _power(
-    field: str, attributes: Callable[[Snapshot], Mapping[str, Json]] | None = None, *, when_known: bool = False
+    field: str, attributes: Callable[[Snapshot], Mapping[str, Json]] | None = None, *, always: bool = True
 ) -> Metric:
     return Metric(
         key=field,
@@ -40,7 +41,7 @@ def _power(
         device_class="power",
         state_class="measurement",
         precision=0,
-        when_known=when_known,
+        comes_when=None if always else has_field(field),
         attributes=attributes,
         unrecorded=frozenset({"circuits"}) if attributes else frozenset(),
     )
@@ -102,9 +103,9 @@ SMART_METER = Role(
     metrics=(
         _power(POWER),
         _power(HOUSE),
-        _power(SOLAR, when_known=True),
-        _power(BATTERY, when_known=True),
-        _power(CIRCUIT_POWER, _circuits, when_known=True),
+        _power(SOLAR, always=False),
+        _power(BATTERY, always=False),
+        _power(CIRCUIT_POWER, _circuits, always=False),
         Metric(
             key=TODAY,
             value=_value(TODAY),
