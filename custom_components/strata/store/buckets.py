@@ -12,7 +12,7 @@ from ..core.rollup import COLUMNS, NO_STATES, Column, Floats, Ints, Rollup, Stat
 from . import chunks
 from .keys import KINDS, chunk_key, key_kind, key_period, key_range, key_series
 from .pace import paced
-from .rows import stored_periods
+from .rows import read_chunks, stored_periods
 from .tiers import Tier
 
 OFFSET = "offset"
@@ -262,16 +262,8 @@ def read_all(
 ) -> dict[tuple[int, Kind], Rollup]:
     """Return every series' buckets that start in `when`, or those of some, by series and kind."""
     found = stored_periods(connection, tier.table, tier.span, when)
-    if not len(found):
-        return {}
     parts: dict[tuple[int, Kind], list[Rollup]] = {}
-    chunks = connection.execute(
-        f"SELECT key, blob FROM {tier.table} WHERE key >= ? AND key < ? ORDER BY key",
-        key_range(found[0], found[-1]),
-    )
-    for key, blob in paced(chunks):
-        if only is not None and key_series(key) not in only:
-            continue
+    for key, blob in paced(read_chunks(connection, tier.table, found, only)):
         kind = KINDS[key_kind(key)]
         buckets = _cut(decode_buckets(blob, kind), when)
         if len(buckets):

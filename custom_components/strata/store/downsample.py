@@ -1,13 +1,12 @@
 """One step of the ladder: prove that the coarser rows are there, then delete the finer ones.
 
-Each series has its own limits, so a step works through the days that hold anything which is past its time, a day in
-one transaction. Between two days the writer is free for others, and a step that ends early has done what it has done:
-the next one finds the rest.
+Each series has its own limits, so a step works through the days that hold anything which is past its time, some series
+of a day in one transaction. In between the writer is free for others, and a step that ends early has done what it has
+done: the next one finds the rest.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import timedelta
 import json
 import time
 
@@ -16,15 +15,16 @@ from . import borders, buckets, operations, rows
 from .base import DownsampleReport, StoreError
 from .compact import compact
 from .connection import transaction
-from .job import StoreJob, watermark
-from .keys import MAX_SERIES, key_range, key_series
+from .job import StoreJob
+from .keys import key_ranges, key_series, periods
 from .late import Settle
 from .operations import Operation
 from .pace import paced
+from .portions import Portion, Portions, limits
 from .proof import buckets_differ, rows_differ
 from .release import forget, released
 from .roll_up import RollUp, load_carries, save_carries
-from .tiers import DAILY, DAY, FIVE_MINUTE, HOURLY, RAW, Keeps, Tier
+from .tiers import FIVE_MINUTE, HOURLY, RAW, Keeps
 from .timeline import Carry
 
 OPERATIONS = {
@@ -34,17 +34,6 @@ OPERATIONS = {
 }
 """What a step is called in the journal, by the tier it takes from."""
 _VACUUM_PAGES = 4096
-
-type Limits = Mapping[int, Micros]
-"""By series: what is older is past its time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Portion:
-    """Rows of some series in a stretch of at most a day, all of which are past their time."""
-
-    when: TimeRange
-    series: frozenset[int]
 
 
 @dataclass(slots=True)
@@ -92,19 +81,26 @@ class Downsample(StoreJob):
         self.dry_run = dry_run
         self._tally = _Tally()
         self._staying: set[int] = set()
-        self._portions = list(portions(self, self._source, limits(self, self._source, now, keeps)))
-        self.total, self.done = len(self._portions), 0
+        self._portions = Portions(self._connection, self._source, limits(self, self._source, now, keeps))
         self._tally.seconds = time.perf_counter() - began
 
     def step(self) -> bool:
-        """Prove and delete one portion; return False when there is none left."""
-        if self.done >= self.total:
-            return False
+        """Prove and delete one portion; return False when there is none left.
+
+        Where some days turn out to hold nothing that is past its time, to have looked at them was the step.
+        """
         began = time.perf_counter()
-        self._step(self._portions[self.done], self._tally)
-        self.done += 1
+        more = self._portions.look()
+        portion = self._portions.take()
+        if portion is not None:
+            self._step(portion, self._tally)
         self._tally.seconds += time.perf_counter() - began
-        return True
+        return more
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many days have been gone through, and of how many."""
+        return self._portions.done, self._portions.total
 
     def end(self) -> DownsampleReport:
         """Write into the journal what was done, give pages back and report."""
@@ -124,10 +120,10 @@ class Downsample(StoreJob):
     def _step(self, portion: Portion, tally: _Tally) -> None:
         source, when = self._source, portion.when
         if not self.dry_run:
-            self._settle()
-        low, high = key_range(when.start // source.span, when.end // source.span - 1)
+            self._settle(portion.series)
         weights = {
             key: (count, size)
+            for low, high in key_ranges(periods(source.span, when), portion.series)
             for key, count, size in paced(
                 self._connection.execute(
                     f"SELECT key, rows, length(blob) FROM {source.table} WHERE key >= ? AND key < ?", (low, high)
@@ -192,10 +188,13 @@ class Downsample(StoreJob):
             [(number, portion.when.end) for number in portion.series],
         )
 
-    def _settle(self) -> None:
-        if self._connection.execute("SELECT 1 FROM dirty").fetchone():
+    def _settle(self, series: AbstractSet[int]) -> None:
+        """Let late rows of some series have their effect; those of others wait for their own portion."""
+        settle = self._like_this(Settle)
+        if not series.isdisjoint(settle.stale()):
             compact(self._connection)
-            self._like_this(Settle).run()
+            for number in series & {*settle.stale()}:
+                settle.settle(number)
 
     def _coarser_rows(self, portion: Portion) -> int:
         coarser = self._ladder[self._source.successor or ""]
@@ -209,14 +208,14 @@ class Downsample(StoreJob):
         """
         wrong = self._disagreeing(portion)
         if wrong:
-            self._roll_up_again(portion.when, wrong)
+            self._roll_up_again(portion.when, wrong.keys())
             wrong = self._disagreeing(portion)
         since = from_micros(portion.when.start).isoformat(timespec="minutes")
         for number, reason in sorted(wrong.items()):
             tally.problems.append(f"{self._name(number)}: {reason}; its {self._source.name} rows from {since} on stay")
         self._staying |= wrong.keys()
 
-    def _roll_up_again(self, when: TimeRange, series: Iterable[int]) -> None:
+    def _roll_up_again(self, when: TimeRange, series: AbstractSet[int]) -> None:
         if self._source.name == RAW:
             # An hour of which rows are gone stays as it is: what is left of it does not tell what it was.
             whole = borders.load_borders(self._connection, self._timezone, RAW)
@@ -225,7 +224,7 @@ class Downsample(StoreJob):
                     "INSERT OR REPLACE INTO dirty VALUES (?, ?, ?)",
                     [(each, max(when.start, whole[each]), when.end - 1) for each in series if whole[each] < when.end],
                 )
-            self._settle()
+            self._settle(series)
         elif self._source.name == HOURLY:
             self._like_this(Settle).fill_days(series, when)
 
@@ -300,51 +299,3 @@ class Downsample(StoreJob):
                 ),
             )
         self._connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
-
-
-def limits(job: StoreJob, source: Tier, now: Micros, keeps: Keeps) -> Limits:
-    """Return up to where each series' rows of a tier are past their time and rolled up."""
-    rolled = watermark(job.connection, HOURLY if source.name != HOURLY else DAILY)
-    if rolled is None:
-        return {}
-    found: dict[int, Micros] = {}
-    for number in job.series:
-        keep = keeps.get(number, {}).get(source.name, source.keep)
-        if keep is not None:
-            past = min(now - keep // timedelta(microseconds=1), rolled)
-            found[number] = past // source.span * source.span
-    return found
-
-
-def portions(job: StoreJob, source: Tier, due: Limits) -> Iterator[Portion]:
-    """Yield what is past its time, oldest first, in stretches that end where a day before the newest limit does."""
-    if not due:
-        return
-    newest = max(due.values())
-    days: set[tuple[Micros, int]] = set()
-    per_day = DAY // source.span
-    phase = newest // source.span % per_day
-    found = job.connection.execute(
-        f"SELECT DISTINCT ((key >> 24) - ?) / ?, (key >> 4) & ? FROM {source.table} WHERE key < ?",
-        (phase, per_day, MAX_SERIES, key_range(0, newest // source.span - 1)[1]),
-    )
-    for day, number in paced(found):
-        start = (day * per_day + phase) * source.span
-        if start < due.get(number, 0):
-            days.add((start, number))
-    yield from _grouped(days, due)
-
-
-def _grouped(days: set[tuple[Micros, int]], due: Limits) -> Iterator[Portion]:
-    """Yield portions: on a day that holds anything of some series, all series whose rows end there alike.
-
-    Series that have nothing on such a day are with the others, for what is known of them moves on, too.
-    """
-    for start in paced(sorted({start for start, _ in days})):
-        by_end: dict[Micros, set[int]] = {}
-        for number, limit in due.items():
-            if limit > start:
-                by_end.setdefault(min(start + DAY, limit), set()).add(number)
-        for end, series in sorted(by_end.items()):
-            if any((start, number) in days for number in series):
-                yield Portion(TimeRange(start, end), frozenset(series))

@@ -1,5 +1,7 @@
 """Chunk keys: which period, which series, which kind, in one integer."""
 
+from collections.abc import Iterator, Set as AbstractSet
+
 from ..core.model import Kind, TimeRange
 
 _KIND_BITS = 4
@@ -43,3 +45,17 @@ def periods(span: int, when: TimeRange) -> range:
 def key_range(first: int, last: int) -> tuple[int, int]:
     """Return the half-open key range of all series in periods `first` to `last`, both included."""
     return first << _PERIOD_SHIFT, (last + 1) << _PERIOD_SHIFT
+
+
+def key_ranges(spans: range, only: AbstractSet[int] | None = None) -> Iterator[tuple[int, int]]:
+    """Yield half-open key ranges, in order, with all chunks of the periods in `spans`, or those of some series.
+
+    Of some series there is a range for each period, which takes in the series that are numbered between them, too.
+    """
+    if only is None:
+        if len(spans):
+            yield key_range(spans[0], spans[-1])
+    elif only:
+        lowest, highest = min(only), max(only)
+        for period in spans:
+            yield chunk_key(period, lowest, 0), chunk_key(period, highest, NO_KIND) + 1

@@ -48,11 +48,11 @@ class LadderRun:
 
     @property
     def progress(self) -> tuple[int, int]:
-        """How many portions are done, and of how many."""
-        return self._work.done, self._work.total
+        """How many days have been gone through, and of how many."""
+        return self._work.progress
 
     def step(self) -> bool:
-        """Prove and delete a portion, a day at most; return False when there was none left.
+        """Prove and delete a portion; return False when there was none left.
 
         Raises:
             StoreError: the file is closed, or cannot be written; what was done before stays done.

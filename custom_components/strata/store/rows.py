@@ -1,6 +1,6 @@
 """Raw rows: from objects to `live`, from `live` and chunks to arrays."""
 
-from collections.abc import Iterable, Sequence, Set as AbstractSet
+from collections.abc import Iterable, Iterator, Sequence, Set as AbstractSet
 from dataclasses import dataclass
 import sqlite3
 from typing import Any
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..core.model import EXCLUDED_FLAGS, Flag, TimeRange
 from . import chunks
 from .base import RawRows
-from .keys import NO_KIND, chunk_key, key_period, key_range, key_series, periods
+from .keys import NO_KIND, chunk_key, key_period, key_ranges, key_series, periods
 from .pace import paced
 from .tiers import HOUR
 
@@ -165,6 +165,18 @@ def stored_periods(connection: sqlite3.Connection, table: str, span: int, when: 
     return range(max(wanted[0], key_period(low)), min(wanted[-1], key_period(high)) + 1)
 
 
+def read_chunks(
+    connection: sqlite3.Connection, table: str, spans: range, only: AbstractSet[int] | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """Yield key and content of the chunks of all series, or of some, in the order of their keys."""
+    for low, high in key_ranges(spans, only):
+        for key, blob in connection.execute(
+            f"SELECT key, blob FROM {table} WHERE key >= ? AND key < ? ORDER BY key", (low, high)
+        ):
+            if only is None or key_series(key) in only:
+                yield key, blob
+
+
 def read_series(connection: sqlite3.Connection, series: int, when: TimeRange) -> RawRows:
     """Return one series' rows in `when`, from chunks and `live` alike.
 
@@ -192,18 +204,11 @@ def read_all(
 ) -> dict[int, RawRows]:
     """Return every series' rows in `when`, or those of some; series without rows are left out."""
     parts: dict[int, list[RawRows]] = {}
-    spans = periods(RAW_SPAN, when)
-    if len(spans):
-        found = connection.execute(
-            "SELECT key, blob FROM raw_chunk WHERE key >= ? AND key < ? ORDER BY key",
-            key_range(spans[0], spans[-1]),
-        )
-        for key, blob in paced(found):
-            if only is not None and key_series(key) not in only:
-                continue
-            rows = cut(decode_rows(blob), when)
-            if len(rows):
-                parts.setdefault(key_series(key), []).append(rows)
+    spans = stored_periods(connection, "raw_chunk", RAW_SPAN, when)
+    for key, blob in paced(read_chunks(connection, "raw_chunk", spans, only)):
+        rows = cut(decode_rows(blob), when)
+        if len(rows):
+            parts.setdefault(key_series(key), []).append(rows)
     live = read_live(
         connection,
         f"time >= ? AND time < ? AND flag IN {VALUE_FLAGS}",
