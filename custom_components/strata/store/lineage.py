@@ -58,6 +58,18 @@ def continued(connection: sqlite3.Connection) -> dict[SeriesKey, SeriesKey]:
     }
 
 
+def continued_numbers(connection: sqlite3.Connection) -> dict[int, int]:
+    """Return, by the number of each series that goes on as another, the number of that one."""
+    return dict(
+        connection.execute(
+            "SELECT earlier.id, now.id FROM archive_alias AS alias"
+            " JOIN series AS earlier USING (measurement, identity, field)"
+            " JOIN series AS now ON now.measurement = alias.measurement AND now.identity = alias.known_as"
+            " AND now.field = alias.called WHERE earlier.id != now.id"
+        ).fetchall()
+    )
+
+
 def lineages(
     told: Iterable[Series], everything: Iterable[Series], called: Mapping[SeriesKey, SeriesKey]
 ) -> Sequence[Lineage]:

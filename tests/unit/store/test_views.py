@@ -357,6 +357,34 @@ def test_a_renamed_entity_keeps_its_days_and_a_removed_one_keeps_its_name(home: 
     assert home.row(DEVICES)["entity_id"] == "sensor.new_name"
 
 
+def test_rows_of_an_earlier_registry_id_are_told_under_the_name_of_today(home: ViewHome) -> None:
+    before = home.entity("sensor.heater", unit="W")
+    home.put(before, (berlin(1), 1000.0), (berlin(2), None))
+    now = home.entity("sensor.radiator", unit="W")
+    home.put(now, (berlin(2), 500.0), (berlin(3), None))
+    other = home.entity("sensor.fan", unit="W")
+    home.put(other, (berlin(1), 10.0), (berlin(3), None))
+    home.refresh(berlin(3))
+    home.store.transact(
+        lambda connection: connection.execute(
+            "INSERT INTO archive_alias VALUES (?, ?, ?, ?, ?, ?)",
+            (*_key(before), "sensor.heater", now.key.identity, now.key.field),
+        )
+    )
+    rows = home.rows("daily_energy_by_device", entities=["sensor.radiator"])
+    assert [(row["entity_id"], row["date"], row["total_kwh"]) for row in rows] == [
+        ("sensor.radiator", "2026-06-01", pytest.approx(24.0)),
+        ("sensor.radiator", "2026-06-02", pytest.approx(12.0)),
+    ]
+    assert home.rows("daily_energy_by_device", entities=["sensor.heater"]) == []
+    names = [row["entity_id"] for row in home.rows("daily_energy_by_device")]
+    assert sorted(names) == ["sensor.fan", "sensor.fan", "sensor.radiator", "sensor.radiator"]
+
+
+def _key(series: Series) -> tuple[str, str, str]:
+    return series.key.measurement, series.key.identity, series.key.field
+
+
 def test_days_whose_hours_are_gone_keep_their_rows(home: ViewHome) -> None:
     load = kettle(home)
     home.put(load, (berlin(1), 100.0), (berlin(4), None))

@@ -9,6 +9,7 @@ from typing import Protocol
 from ...core.model import Micros, from_micros
 from ..backlog import load_note
 from ..connection import in_store_words, snapshot
+from ..lineage import continued_numbers
 from . import VIEWS, view as view_named
 from .base import Column, Shape, View, ViewRow
 from .refresh import REFRESHED
@@ -156,13 +157,18 @@ def _chosen_by(view: View, shape: Shape, asked: bool) -> str | None:  # noqa: FB
 
 
 def _series_of(connection: sqlite3.Connection, entities: Sequence[str]) -> list[int]:
+    """Return the series of entities, and those that go on as theirs, whatever they were called."""
     marks = ", ".join("?" * len(entities))
-    return [
+    found = [
         number
         for (number,) in connection.execute(
             f"SELECT id FROM series WHERE json_extract(labels, '$.entity_id') IN ({marks})", tuple(entities)
         )
     ]
+    if not (now := continued_numbers(connection)):
+        return found
+    own = {number for number in found if number not in now}
+    return [*own, *(number for number, goes_on_as in now.items() if goes_on_as in own)]
 
 
 def _told(connection: sqlite3.Connection, view: View, rows: list[tuple[object, ...]]) -> tuple[tuple[object, ...], ...]:
@@ -185,7 +191,8 @@ def _instants(_: sqlite3.Connection, __: Column, values: Iterable[object]) -> It
 
 
 def _entities(connection: sqlite3.Connection, _: Column, values: Iterable[object]) -> Iterable[object]:
-    wanted = {*values}
+    now = continued_numbers(connection)
+    wanted = {*values, *now.values()}
     told: dict[object, str] = {
         number: entity_id or identity
         for number, identity, entity_id in connection.execute(
@@ -193,6 +200,7 @@ def _entities(connection: sqlite3.Connection, _: Column, values: Iterable[object
         )
         if number in wanted
     }
+    told |= {number: told[goes_on_as] for number, goes_on_as in now.items()}
     return [told.get(value, f"series {value}") for value in values]
 
 
