@@ -100,7 +100,9 @@ class Year:
 
 def _codes(connection: sqlite3.Connection) -> list[int]:
     """Return the codes of `MODES`."""
-    connection.executemany("INSERT OR IGNORE INTO text (value) VALUES (?)", [(mode,) for mode in MODES])
+    connection.executemany(
+        "INSERT OR IGNORE INTO text (id, value) SELECT MAX(MAX(id), 0) + 1, ? FROM text", [(mode,) for mode in MODES]
+    )
     codes = dict(connection.execute("SELECT value, id FROM text").fetchall())
     return [codes[mode] for mode in MODES]
 

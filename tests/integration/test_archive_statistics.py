@@ -14,7 +14,8 @@ import pytest
 from custom_components.strata.archive.restore import RestoreReport
 from custom_components.strata.archive_statistics import ImportReport, StatisticsImport
 from custom_components.strata.core.model import Kind, Series, SeriesKey, TimeRange, to_micros
-from custom_components.strata.core.rollup import NO_STATES, Rollup, rollup
+from custom_components.strata.core.rollup import Rollup, rollup
+from custom_components.strata.core.state_time import NO_STATES
 from custom_components.strata.store.tiers import DAY, HOUR
 
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)

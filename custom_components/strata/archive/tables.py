@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.model import MICROS_PER_SECOND, Kind, Series, SeriesKey
-from ..core.rollup import COLUMNS, NO_STATE, NO_STATES, Column, Rollup, StateTime
+from ..core.rollup import COLUMNS, NO_STATE, Column, Rollup
+from ..core.state_time import NO_STATES, StateTime
 from ..store.answers import energy_kwh
 from ..store.pace import paced
 from . import arrow

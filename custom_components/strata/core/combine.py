@@ -3,16 +3,17 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .rollup import COLUMNS, NO_STATE, NO_STATES, Bools, Column, Ints, Rollup, StateTime
+from .rollup import COLUMNS, NO_STATE, Bools, Column, Ints, Rollup
+from .state_time import state_time
 
 
 def combine(fine: Rollup, buckets: ArrayLike, *, strict: bool = True) -> Rollup:
     """Roll buckets up into coarser adjacent ones whose borders they do not cross.
 
     Counts, covered time, integrals, increases and time per state add up; extremes, first and
-    last follow. The result is the same as rolling the rows up into `buckets` directly. With
-    `strict` off, a bucket that crosses a border counts where it starts (the home has moved to
-    another time zone).
+    last follow. The result is the same as rolling the rows up into `buckets` directly; but for
+    which states are named where there are more than a bucket names. With `strict` off, a bucket
+    that crosses a border counts where it starts (the home has moved to another time zone).
 
     Raises:
         ValueError: borders do not ascend, or a fine bucket crosses one.
@@ -28,7 +29,8 @@ def combine(fine: Rollup, buckets: ArrayLike, *, strict: bool = True) -> Rollup:
         raise ValueError("a bucket crosses a border of the coarser buckets")
     size = len(edges) - 1
     columns = {name: _MERGE.get(name, _add)(place, fine.columns[name], size) for name in COLUMNS[fine.kind]}
-    return Rollup(fine.kind, edges[:-1], edges[1:], columns, _merge_states(fine, place), fine.names)
+    states, names = state_time(place[fine.states.bucket], fine.states.code, fine.states.micros, fine.names)
+    return Rollup(fine.kind, edges[:-1], edges[1:], columns, states, names)
 
 
 def _add(place: Ints, column: Column, size: int) -> Column:
@@ -77,13 +79,3 @@ def _last(place: Ints, column: Column, size: int) -> Column:
 
 
 _MERGE = {"min": _low, "max": _high, "first": _first, "last": _last}
-
-
-def _merge_states(fine: Rollup, place: Ints) -> StateTime:
-    if not len(fine.states.bucket):
-        return NO_STATES
-    width = int(fine.states.code.max()) + 1
-    pair, inverse = np.unique(place[fine.states.bucket] * width + fine.states.code, return_inverse=True)
-    micros = np.zeros(len(pair), np.int64)
-    np.add.at(micros, inverse, fine.states.micros)
-    return StateTime(pair // width, pair % width, micros)

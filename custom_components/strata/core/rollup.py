@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .model import MICROS_PER_SECOND, Kind
+from .state_time import NO_STATES, StateTime, state_time
 
 type Ints = NDArray[np.int64]
 type Floats = NDArray[np.float64]
@@ -59,18 +60,6 @@ NO_STATE = -1
 RESET_RATIO = 0.9
 """A growing meter that falls below this share of its last value has started again; a smaller
 dip is noise and counts as a negative increase (Home Assistant's rule for `total_increasing`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class StateTime:
-    """Time spent in each text state: parallel arrays, one entry per bucket and state met."""
-
-    bucket: Ints
-    code: Ints
-    micros: Ints
-
-
-NO_STATES = StateTime(*(np.empty(0, np.int64) for _ in range(3)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +144,11 @@ class _Segments:
             found = chosen < len(index)
         return np.where(found, self.value[np.where(found, chosen, 0)], np.nan)
 
+    def spent(self, names: tuple[str, ...]) -> tuple[StateTime, tuple[str, ...]]:
+        """Return the time spent in each state, whose texts `names` may give."""
+        held = self.in_force
+        return state_time(self.bucket[held], self.value[held].astype(np.int64), self.duration[held], names)
+
 
 def rollup(
     times: ArrayLike,
@@ -207,7 +201,9 @@ def rollup(
         "covered": segments.total(np.where(segments.in_force, segments.duration, 0)),
         **_own_columns(kind, segments, sample, monotonic=monotonic),
     }
-    states = _state_time(segments) if kind is Kind.TEXT else NO_STATES
+    states = NO_STATES
+    if kind is Kind.TEXT:
+        states, names = segments.spent(names)
     return Rollup(kind, edges[:-1], edges[1:], columns, states, names)
 
 
@@ -303,18 +299,6 @@ def _measurement(segments: _Segments, sample: _Samples) -> dict[str, Column]:
         "first": segments.ends_of(last=False),
         "last": segments.ends_of(last=True),
     }
-
-
-def _state_time(segments: _Segments) -> StateTime:
-    held = segments.in_force
-    if not held.any():
-        return NO_STATES
-    code = segments.value[held].astype(np.int64)
-    width = int(code.max()) + 1
-    pair, inverse = np.unique(segments.bucket[held] * width + code, return_inverse=True)
-    micros = np.zeros(len(pair), np.int64)
-    np.add.at(micros, inverse, segments.duration[held])
-    return StateTime(pair // width, pair % width, micros)
 
 
 @dataclass(frozen=True, slots=True)

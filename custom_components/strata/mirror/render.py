@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..core.model import EXCLUDED_FLAGS, MICROS_PER_SECOND, FieldValue, Flag, Kind, Series
 from ..core.rollup import Rollup
+from ..core.state_time import OTHERS_NAME
 from ..store import answers
 from ..store.answers import Texts
 from ..store.backlog import ForecastRows
@@ -34,7 +35,6 @@ _IN_STATE = "in_state"
 _MOST_STATES = 50
 """States of one series that get a series of their own on the server, in one portion; the others are summed up."""
 _LONGEST_STATE = 64
-_OTHER_STATES = "(other)"
 _TIMES = frozenset({"date", "timestamp", "uptime"})
 """Device classes whose states hardly ever come twice."""
 
@@ -68,7 +68,7 @@ class Renderer:
             yield from () if block is None else (block,)
             return
         codes: list[int] = np.unique(rows.texts).tolist()
-        words = self.texts({code for code in codes if code > 0})
+        words = self.texts(set(codes) - answers.NO_TEXTS)
         for code in codes:
             if (block := self.rows(series, _with_text(rows, code))) is not None:
                 label = _clean(words.get(code, ""))
@@ -106,7 +106,7 @@ class Renderer:
 
     def _words(self, codes: NDArray[np.int64]) -> list[str | None]:
         numbers: list[int] = codes.tolist()
-        words = self.texts({code for code in numbers if code > 0})
+        words = self.texts(set(numbers) - answers.NO_TEXTS)
         return [words.get(code) for code in numbers]
 
     def buckets(self, series: Series, tier: str, rollup: Rollup) -> Iterator[PointBlock]:
@@ -128,13 +128,13 @@ class Renderer:
         codes, place = np.unique(rollup.states.code, return_inverse=True)
         if not len(codes):
             return
-        words = self.texts({int(code) for code in codes if code > 0})
+        words = self.texts(set(codes.tolist()) - answers.NO_TEXTS)
         total = np.bincount(place, weights=rollup.states.micros)
         named: dict[str, NDArray[np.float64]] = {}
         for rank, code in enumerate(np.argsort(-total, kind="stable").tolist()):
             word = _clean(words.get(int(codes[code]), ""))
             if not word or rank >= _MOST_STATES or len(word) > _LONGEST_STATE:
-                word = _OTHER_STATES
+                word = OTHERS_NAME
             here = place == code
             micros = np.bincount(rollup.states.bucket[here], rollup.states.micros[here], len(rollup))
             named[word] = named.get(word, np.zeros(len(rollup))) + micros / MICROS_PER_SECOND

@@ -18,6 +18,8 @@ type Texts = Callable[[set[int]], Mapping[int, str]]
 """Gives the texts of codes in raw rows and text roll-ups."""
 type Answer = dict[str, object]
 
+NO_TEXTS = frozenset({0, NO_STATE})
+"""Codes that no text has: none in raw rows, and none in roll-ups."""
 NUMBERS = ("avg_value", "min_value", "max_value")
 """Fields every answer has, None where a kind has no such thing."""
 
@@ -95,10 +97,11 @@ def _in_words(rollup: Rollup, texts: Texts) -> dict[str, Sequence[object]]:
     ends = {f"{end}_value": state_codes(rollup.columns[end]).tolist() for end in ("first", "last")}
     spent = rollup.states
     met = spent.code.tolist()
-    words = texts({code for code in (*met, *ends["first_value"], *ends["last_value"]) if code > 0})
+    words = texts({*met, *ends["first_value"], *ends["last_value"]} - NO_TEXTS)
     seconds: list[dict[str, float]] = [{} for _ in range(len(rollup))]
     for bucket, code, micros in zip(spent.bucket.tolist(), met, spent.micros.tolist(), strict=True):
-        seconds[bucket][words.get(code, "")] = micros / MICROS_PER_SECOND
+        word = words.get(code, "")
+        seconds[bucket][word] = seconds[bucket].get(word, 0.0) + micros / MICROS_PER_SECOND
     told: dict[str, Sequence[object]] = {name: [words.get(code) for code in codes] for name, codes in ends.items()}
     return {**told, "state_seconds": seconds}
 

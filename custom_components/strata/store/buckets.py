@@ -8,7 +8,8 @@ import numpy as np
 
 from ..core.clock import utc_offset
 from ..core.model import Kind, TimeRange
-from ..core.rollup import COLUMNS, NO_STATES, Column, Floats, Ints, Rollup, StateTime
+from ..core.rollup import COLUMNS, Column, Floats, Ints, Rollup
+from ..core.state_time import NO_STATES, StateTime
 from . import chunks
 from .keys import KINDS, chunk_key, key_kind, key_period, key_range, key_series
 from .pace import paced

@@ -164,7 +164,7 @@ class Dictionaries:
         """Return the id of a text."""
         number = self._texts.get(value)
         if number is None:
-            number = self._number("text", "value", value)
+            number = self._number(value)
             _remember(self._texts, value, number, _REMEMBERED_TEXTS)
         return self._hand_out("text", number)
 
@@ -224,17 +224,15 @@ class Dictionaries:
         self.definitions.append((what, number, content))
         return number
 
-    def _number(self, table: str, column: str, value: str) -> int:
-        value = storable(value)
-        found = self._connection.execute(
-            f"SELECT id FROM {table} WHERE {column} = ?",
-            (value,),
-        ).fetchone()
+    def _number(self, text: str) -> int:
+        text = storable(text)
+        found = self._connection.execute("SELECT id FROM text WHERE value = ?", (text,)).fetchone()
+        # Numbers below 1 are not for texts of the home, and SQLite would give those out that follow the highest.
         found = (
             found
             or self._connection.execute(
-                f"INSERT INTO {table} ({column}) VALUES (?) RETURNING id",
-                (value,),
+                "INSERT INTO text (id, value) SELECT MAX(COALESCE(MAX(id), 0), 0) + 1, ? FROM text RETURNING id",
+                (text,),
             ).fetchone()
         )
         return int(found[0])

@@ -229,7 +229,7 @@ class Erasure:
         yield from self._forget("text", unused)
 
     def _ids(self, table: str) -> set[int]:
-        return {number for (number,) in self.connection.execute(f"SELECT id FROM {table}")}
+        return {number for (number,) in self.connection.execute(f"SELECT id FROM {table} WHERE id > 0")}
 
     def _ranges(self, table: str) -> Iterator[tuple[int, int]]:
         """Yield half-open ranges of a table's keys as `(after, up to)`, with a few chunks in each."""

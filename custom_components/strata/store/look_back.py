@@ -9,7 +9,7 @@ from ..core.model import MICROS_PER_SECOND, Kind, Micros, Series, TimeRange, fro
 from ..core.rollup import Rollup
 from ..core.stretch import Past, Stretch
 from . import runs
-from .answers import state_codes
+from .answers import NO_TEXTS
 from .reader import StoreReader
 from .tiers import RAW
 from .timeline import build
@@ -53,7 +53,7 @@ def _stretches(reader: StoreReader, rolled: Rollup) -> tuple[Stretch, ...]:
     seconds: list[dict[str, float]] = [{} for _ in range(len(rolled))]
     if rolled.kind is Kind.TEXT:
         spent = rolled.states
-        words = reader.texts({code for code in state_codes(spent.code).tolist() if code > 0})
+        words = reader.texts(set(spent.code.tolist()) - NO_TEXTS)
         for bucket, code, micros in zip(spent.bucket.tolist(), spent.code.tolist(), spent.micros.tolist(), strict=True):
             if code in words:
                 seconds[bucket][words[code]] = micros / MICROS_PER_SECOND

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..core.model import Kind, Series, TimeRange
-from ..core.rollup import NO_STATE, Column, Ints, Rollup, StateTime
+from ..core.rollup import NO_STATE, Column, Ints, Rollup
+from ..core.state_time import StateTime
 from . import buckets
 from .answers import Answer, answers
 from .catalog import Dictionaries

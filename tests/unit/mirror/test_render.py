@@ -212,7 +212,7 @@ def test_states_that_never_come_twice_get_no_series_of_their_own():
 def test_overlong_and_rare_states_are_summed_up():
     times = np.arange(60) * 1_000_000
     texts = {code: f"state {code}" for code in range(1, 61)}
-    rolled = rollup(times, np.arange(1, 61), [0, HOUR], kind="text")
+    rolled = rollup(times, np.arange(1, 61), [0, *times[10::10].tolist(), HOUR], kind="text")
     many = Renderer(lambda codes: {code: texts[code] for code in codes})
     blocks = list(many.buckets(of_entity(Kind.TEXT, "state"), "hourly", rolled))
     states = {block.tags["in_state"] for block in blocks[1:]}

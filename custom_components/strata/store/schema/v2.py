@@ -5,6 +5,8 @@ Each topic has its tables in a tuple of its own.
 
 import sqlite3
 
+from ...core.state_time import OTHERS, OTHERS_NAME
+
 _OPERATIONS = (
     """CREATE TABLE operation (
         id INTEGER PRIMARY KEY, type TEXT NOT NULL, started INTEGER NOT NULL, seconds REAL NOT NULL,
@@ -82,12 +84,19 @@ _ARCHIVE = (
     "CREATE TABLE archive_hold (start INTEGER NOT NULL, stop INTEGER NOT NULL, until INTEGER NOT NULL)",
 )
 
+_TEXTS = (
+    # What roll-ups call the states they do not name; a text of a state that is called so gives way by a space.
+    f"UPDATE text SET value = value || ' ' WHERE value = '{OTHERS_NAME}'",
+    f"INSERT INTO text (id, value) VALUES ({OTHERS}, '{OTHERS_NAME}')",
+)
+
 _TABLES: tuple[str, ...] = (
     *_OPERATIONS,
     *_RETENTION,
     *_VIEWS,
     *_ARCHIVE,
     *_ANOMALIES,
+    *_TEXTS,
 )
 
 
