@@ -20,6 +20,7 @@ from .anomalies.event_entity import async_fire_on_bus
 from .anomalies.options import AnalysisOptions
 from .api import async_register_api
 from .archive_set import ArchiveSet, holds_raw_rows
+from .clock_follower import ClockFollower
 from .const import DOMAIN, LOGGER, PLATFORMS, STORE_FILE, STORE_FOLDER, TITLE
 from .core.filter import IngestFilter
 from .core.model import Micros, to_micros
@@ -90,6 +91,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
         tasks=[],
     )
     _keep_running(hass, entry, "writer", worker.run)
+    _follow_clock(hass, entry)
     async_connect_retention(hass, entry)
     # Should something below fail, nothing may go on into a closed store.
     entry.async_on_unload(data.mirror_set.async_stop)
@@ -121,6 +123,15 @@ async def async_setup_entry(hass: HomeAssistant, entry: StrataConfigEntry) -> bo
 
 def _now() -> Micros:
     return to_micros(dt_util.utcnow())
+
+
+@callback
+def _follow_clock(hass: HomeAssistant, entry: StrataConfigEntry) -> None:
+    """Build on nothing that a wrong clock says; once it was set, everything that remembers moments begins anew."""
+    data = entry.runtime_data
+    follower = ClockFollower(data.worker, _now, lambda: hass.config_entries.async_schedule_reload(entry.entry_id))
+    data.retention.hooks.believes_clock = follower.believes
+    _keep_running(hass, entry, "clock", follower.run)
 
 
 @callback

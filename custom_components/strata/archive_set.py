@@ -261,7 +261,7 @@ class ArchiveSet:
         keeps: Keeps = await hooks.keeps() if hooks.keeps else {}
         return Wishes(
             compression=said.get(CONF_COMPRESSION, "gzip"),
-            keep_years=said.get(CONF_KEEP_YEARS) or None,
+            keep_years=(said.get(CONF_KEEP_YEARS) or None) if hooks.believes_clock() else None,
             early=bool(said.get(CONF_EARLY)),
             keeps=keeps,
         )

@@ -93,6 +93,8 @@ class Hooks:
     """Hands days on to archives. It writes into the journal under `ARCHIVE` itself."""
     may_archive: Callable[[], bool] = lambda: True
     """Whether archiving by schedule makes sense now; somebody who asks for it is not held back."""
+    believes_clock: Callable[[], bool] = lambda: True
+    """Whether the clock can be believed; while it cannot, nothing is handed down by schedule."""
     expire_days: Callable[[], bool] = lambda: False
     """Whether days that are past their time are deleted although they are in no archive."""
     done: Callable[[DownsampleReport], None] = lambda report: None
@@ -125,6 +127,8 @@ class Retention:
 
     async def catch_up(self) -> list[DownsampleReport]:
         """Run the steps that are due; one that fails is tried again at the next look."""
+        if not self.hooks.believes_clock():
+            return []
         # What a clock that was ahead has said does not count: nothing would be due before that moment.
         done = await self._worker.write(lambda store: store.last_steps(self._now() + DAY))
         schedule, timezone = self.hooks.schedule(), self._worker.timezone

@@ -5,7 +5,11 @@ import sqlite3
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.clock_watch import AHEAD
 from ..core.model import Flag, Micros, TimeRange
+
+_DOUBTED = "clock_doubted"
+"""In `meta`: the newest moment that was certain when a run began to doubt the clock."""
 
 
 def begin(connection: sqlite3.Connection, now: Micros) -> tuple[int, bool, Micros | None]:
@@ -19,12 +23,39 @@ def begin(connection: sqlite3.Connection, now: Micros) -> tuple[int, bool, Micro
     for number, start, alive in unfinished:
         end = max(start, alive, newest or 0)
         connection.execute("UPDATE run SET stop = ?, alive = ? WHERE id = ?", (end, end, number))
+    certain = _after_doubt(connection, now)
     before = connection.execute("SELECT MAX(stop) FROM run").fetchone()[0]
     start = max(now, before or 0)
     number = connection.execute("INSERT INTO run (start, alive) VALUES (?, ?) RETURNING id", (start, start)).fetchone()[
         0
     ]
-    return int(number), bool(unfinished), before
+    return int(number), bool(unfinished), before if certain is None else certain
+
+
+def doubt(connection: sqlite3.Connection, certain: Micros | None) -> None:
+    """Keep that the clock is doubted since a moment that was certain; None where it is believed again."""
+    connection.execute("DELETE FROM meta WHERE name = ?", (_DOUBTED,))
+    if certain is not None:
+        connection.execute("INSERT INTO meta VALUES (?, ?)", (_DOUBTED, certain))
+
+
+def _after_doubt(connection: sqlite3.Connection, now: Micros) -> Micros | None:
+    """Take back what a run with a wrong clock dated ahead, where it is right now; return what was certain before it.
+
+    Nothing of it is anywhere but in `live`. By how much the clock was wrong nobody knows any more.
+    """
+    found = connection.execute("SELECT value FROM meta WHERE name = ?", (_DOUBTED,)).fetchone()
+    if found is None:
+        return None
+    certain = int(found[0])
+    if now > certain + AHEAD:
+        return certain
+    wrong = now + AHEAD // 2
+    connection.execute("DELETE FROM run WHERE start > ?", (wrong,))
+    connection.execute("DELETE FROM live WHERE time > ? AND flag < ?", (wrong, int(Flag.ATTRIBUTES)))
+    connection.execute("UPDATE live SET time = ? WHERE time > ?", (now, wrong))
+    doubt(connection, None)
+    return None
 
 
 def end(connection: sqlite3.Connection, run: int, now: Micros) -> None:
@@ -33,6 +64,23 @@ def end(connection: sqlite3.Connection, run: int, now: Micros) -> None:
         "UPDATE run SET stop = MAX(start, ?), alive = MAX(start, ?), clean = 1 WHERE id = ?",
         (now, now, run),
     )
+
+
+def begin_another(connection: sqlite3.Connection, began: Micros) -> int:
+    """Begin a run beside those that have ended; return its id."""
+    found = connection.execute("INSERT INTO run (start, alive) VALUES (?, ?) RETURNING id", (began, began)).fetchone()
+    return int(found[0])
+
+
+def move(connection: sqlite3.Connection, run: int, after: Micros, by: Micros) -> int:
+    """Give what a run dated after an instant another time, as far as it is in `live`; return how many rows that was."""
+    connection.execute(
+        "UPDATE run SET start = IIF(start > ?1, start + ?2, start), alive = IIF(alive > ?1, alive + ?2, alive)"
+        " WHERE id = ?3",
+        (after, by, run),
+    )
+    doubt(connection, None)
+    return connection.execute("UPDATE live SET time = time + ? WHERE time > ?", (by, after)).rowcount
 
 
 def stops(connection: sqlite3.Connection, when: TimeRange) -> NDArray[np.int64]:

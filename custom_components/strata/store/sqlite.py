@@ -79,6 +79,7 @@ class SqliteStore(StoreMaintenance):
         self._by_id: dict[int, Series] = {}
         self._unsaved: dict[SeriesKey, Series] = {}
         self._run = 0
+        self._alive: Micros = 0
         self._seq = 0
         self._rolled: Micros | None = None
         self._raw_from = self._hourly_from = borders.Kept()
@@ -109,6 +110,7 @@ class SqliteStore(StoreMaintenance):
                 started = self._now()
                 with transaction(connection):
                     self._run, unclean, alive = runs.begin(connection, started)
+                self._alive = max(started, alive or 0)
             except BaseException:
                 connection.close()
                 raise
@@ -139,6 +141,27 @@ class SqliteStore(StoreMaintenance):
         self._rolled = watermark(connection, HOURLY)
         self._raw_from = borders.load_borders(connection, self.timezone, RAW)
         self._hourly_from = borders.load_borders(connection, self.timezone, HOURLY)
+
+    def split_run(self, ended: Micros, began: Micros) -> None:
+        """End the run that is under way at one instant and begin another: nobody watched in between."""
+        with in_store_words(self.path), transaction(self._connection):
+            runs.end(self._connection, self._run, ended)
+            self._run = runs.begin_another(self._connection, began)
+
+    def doubt_clock(self, certain: Micros | None) -> None:
+        """Keep that the clock is doubted, and the newest moment that was certain before; None: it is believed again."""
+        with in_store_words(self.path), transaction(self._connection):
+            runs.doubt(self._connection, certain)
+
+    def move_rows(self, after: Micros, by: Micros) -> int:
+        """Give rows of this run that a wrong clock dated after an instant another time; return how many those were.
+
+        They have to be in `live` still: nothing is compacted while a clock is doubted.
+        """
+        with in_store_words(self.path), transaction(self._connection):
+            moved = runs.move(self._connection, self._run, after, by)
+        self._alive = after
+        return moved
 
     def close(self) -> None:
         """End the run, copy the WAL back into the file and close. Does nothing when closed."""
@@ -358,12 +381,12 @@ class SqliteStore(StoreMaintenance):
         """Return from when to when a row may be dated.
 
         A board without a clock starts in 1970, and a row from there would have its value held for
-        half a century of hours.
+        half a century of hours. Rows are dated after the run before, whatever the clock says.
         """
         keep = self.ladder.tiers[-1].keep
         now = self._now()
         oldest = _EARLIEST if keep is None else now - int(keep.total_seconds()) * 1_000_000
-        return max(oldest, _EARLIEST), now + _AHEAD
+        return max(oldest, _EARLIEST), max(now, self._alive) + _AHEAD
 
     def _encode(self, row: Row, waiting: list[tuple[object, ...]]) -> tuple[object, ...]:
         series, moment, value, text, flag, attributes, cause = row

@@ -71,6 +71,12 @@ class Newest:
         """Start with nothing known."""
         self._of: dict[Series, list[object]] = {}
 
+    def load(self, by_id: Mapping[int | None, Series], found: Mapping[int, Last]) -> None:
+        """Take up what the file knows."""
+        for number, last in found.items():
+            if number in by_id:
+                self.set(by_id[number], last.time, last.value, last.text, last.flag)
+
     def get(self, series: Series) -> Last | None:
         """Return what is known of a series."""
         found = self._of.get(series)

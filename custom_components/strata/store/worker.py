@@ -88,6 +88,10 @@ class StoreWorker:
         self._closed = False
         self.started: Micros = 0
         self.last_stop: Micros | None = None
+        self.not_before: Micros = 0
+        """Where the clock was behind at the start: when the run before ended, and what happens now is no older."""
+        self.may_maintain: Callable[[], bool] = lambda: True
+        """Whether the clock can be believed: what is rolled up by a wrong one cannot be taken back."""
 
     @property
     def counters(self) -> Counters:
@@ -158,11 +162,8 @@ class StoreWorker:
         return OpenReport(report.created, False, aside, report.last_alive, report.started)
 
     def _load_last(self) -> None:
-        by_id = {series.id: series for series in self._store.all_series()}
         with self._store.reader() as reader:
-            for number, last in reader.last().items():
-                if number in by_id:
-                    self._newest.set(by_id[number], last.time, last.value, last.text, last.flag)
+            self._newest.load({series.id: series for series in self._store.all_series()}, reader.last())
 
     def series(
         self,
@@ -205,6 +206,7 @@ class StoreWorker:
         cause: Cause | None = None,
     ) -> None:
         """Take a row; it is stored with the next flush."""
+        time = max(time, self.not_before)
         self._waiting.put(series, time, value, text, flag, attributes, cause)
         self._store.counters.received += 1
         if not flag:
@@ -236,6 +238,8 @@ class StoreWorker:
         while True:
             await self._pause()
             await self.flush()
+            if not self.may_maintain():
+                continue
             try:
                 await self.maintain()
             except StoreError as error:
@@ -273,7 +277,9 @@ class StoreWorker:
         async with self._flushing:
             waiting = self._waiting.take()
             foreseen, self._forecasts = self._forecasts, []
-            writing = asyncio.ensure_future(self._threads.write(self._write, waiting, foreseen))
+            writing = asyncio.ensure_future(
+                self._threads.write(salvage.write, self._store, waiting, foreseen, self._now())
+            )
             try:
                 await asyncio.shield(writing)
             except StoreError as error:
@@ -293,9 +299,6 @@ class StoreWorker:
             self._full = False
             self._listener(StoreNotice(NoticeKind.DISK_OK))
         return True
-
-    def _write(self, rows: WaitingRows, foreseen: Iterable[tuple[str, SeriesKey, Forecast]]) -> None:
-        salvage.write(self._store, rows, foreseen, self._now())
 
     async def _write_failed(self, error: StoreError) -> None:
         self._failures += 1
