@@ -73,6 +73,18 @@ def archives_of(options: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
+def is_early(archive: ConfigSubentry | None, said: Mapping[str, Any]) -> bool:
+    """Tell whether an archive gets months as soon as they are over.
+
+    Args:
+        archive: None for one that is about to be added.
+        said: the hub's options about archives, which said so for all of them before each could.
+    """
+    if archive is None:
+        return True
+    return bool(archive.data.get(CONF_EARLY, said.get(CONF_EARLY, False)))
+
+
 def holds_raw_rows(options: Mapping[str, Any]) -> bool:
     """Tell whether single values stay until they are archived, even while there is no archive that could take them."""
     return bool(archives_of(options).get(CONF_RAW_ROWS))
@@ -257,12 +269,14 @@ class ArchiveSet:
 
     async def _wishes(self) -> Wishes:
         said = archives_of(self._entry.options)
+        late = frozenset(name for name, archive in self.running.items() if not is_early(archive.subentry, said))
         hooks = self._entry.runtime_data.retention.hooks
         keeps: Keeps = await hooks.keeps() if hooks.keeps else {}
         return Wishes(
             compression=said.get(CONF_COMPRESSION, "gzip"),
             keep_years=(said.get(CONF_KEEP_YEARS) or None) if hooks.believes_clock() else None,
-            early=bool(said.get(CONF_EARLY)),
+            early=len(late) < len(self.running),
+            late=late,
             keeps=keeps,
         )
 

@@ -184,6 +184,7 @@ async def test_a_folder_is_tried_before_it_is_saved(home: HomeAssistant, start_h
     await home.async_block_till_done()
     [archive] = entry.runtime_data.archives.running.values()
     assert archive.title == str(tmp_path / "usb")
+    assert archive.subentry.data == {"target": "local", "path": str(tmp_path / "usb"), "early": True}
     assert [path.name for path in (tmp_path / "usb").rglob("*") if path.is_file()] == [".strata-archive"]
     assert not (tmp_path / "strata" / "archive_scratch_trial").exists()
 
@@ -293,6 +294,7 @@ async def test_a_bucket_is_tried_before_it_is_saved(
     await home.async_block_till_done()
     [archive] = entry.runtime_data.archives.running.values()
     assert archive.title == f"127.0.0.1 {BUCKET}/a"
+    assert archive.subentry.data["early"] is True
 
 
 async def test_the_chosen_storage_class_is_tried(home: HomeAssistant, start_hub: StartHub, stub: S3Stub) -> None:
@@ -1042,9 +1044,68 @@ async def test_options_are_saved_on_a_page_of_their_own(home: HomeAssistant, sta
     menu = await home.config_entries.options.async_init(entry.entry_id)
     page = await home.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": "archives"})
     assert page["step_id"] == "archives"
-    said = {"compression": "zstd", "early": True, "raw_rows": True, "keep_years": 5}
+    said = {"compression": "zstd", "raw_rows": True, "keep_years": 5}
     await home.config_entries.options.async_configure(page["flow_id"], said)
     assert entry.options == {"keep": {"raw": 3}, "archives": said}
+
+
+async def test_what_the_hub_said_of_all_archives_stays_when_its_page_is_saved(
+    home: HomeAssistant, start_hub: StartHub
+) -> None:
+    entry: MockConfigEntry = await start_hub(archives={"early": True})
+    menu = await home.config_entries.options.async_init(entry.entry_id)
+    page = await home.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": "archives"})
+    await home.config_entries.options.async_configure(page["flow_id"], {"compression": "gzip", "raw_rows": False})
+    assert entry.options["archives"] == {"compression": "gzip", "raw_rows": False, "early": True}
+
+
+@pytest.mark.usefixtures("no_schedule")
+@pytest.mark.parametrize(
+    ("hub", "own", "months"),
+    [({}, None, 2), ({}, True, 3), ({}, False, 2), ({"early": True}, None, 3), ({"early": True}, False, 2)],
+)
+async def test_each_archive_says_whether_it_gets_months_as_soon_as_they_are_over(
+    home: HomeAssistant, start_hub: StartHub, usb: Path, hub: dict[str, bool], own: bool | None, months: int
+) -> None:
+    """One that was added before each could say so follows the hub, which keeps what it did."""
+    archive = local(usb)
+    data = {**archive["data"], **({} if own is None else {"early": own})}
+    entry = await start_hub(ConfigSubentryDataWithId(**{**archive, "data": data}), **KEEP, archives=hub)
+    flow = await entry.start_subentry_reconfigure_flow(home, "usb")
+    assert flow["data_schema"]({"path": "/x"}) == {"path": "/x", "early": months == 3}
+    await call(home, "archive")
+    assert home.states.get("sensor.usb_archived_months").state == str(months)
+
+
+@pytest.mark.usefixtures("no_schedule")
+async def test_what_is_archived_and_still_here_is_told_once(
+    home: HomeAssistant, start_hub: StartHub, usb: Path
+) -> None:
+    archive = local(usb)
+    archive["data"] = {**archive["data"], "early": True}
+    await start_hub(archive, keep={**KEEP["keep"], "daily": 400}, retention={"price_per_gb": 10.0})
+    span = {"start": START.isoformat(), "end": NOW.isoformat()}
+
+    async def told(file: str) -> list[Any]:
+        history = []
+        for name in ("energy", "power", "mode"):
+            answer = await call(home, "query_history", entity_id=f"sensor.{name}", tier="daily", **span)
+            history.append([row for part in answer["series"][0]["segments"] for row in part["rows"]])
+        export = (await call(home, "export", tier="daily", format="csv", name=file, **span))["rows"]
+        view = await call(home, "query_view", view="daily_energy_by_device", start="2026-08-01", end="2026-11-18")
+        return [history, export, view]
+
+    def saved() -> list[str]:
+        return [home.states.get(f"sensor.strata_{name}").state for name in ("storage_saved", "annual_savings")]
+
+    before, figures = await told("before"), saved()
+    assert [len(rows) for rows in before[0]] == [109] * 3  # In Berlin it is 23:00 now.
+    answer = await call(home, "archive")
+    assert [len(answer["files"]), answer["rows_deleted"], answer["problems"]] == [3, 0, []]
+    await home.async_block_till_done()
+    assert await told("after") == before
+    assert saved() == figures, "a file of what stays here saves nothing here"
+    assert home.states.get("sensor.usb_archived_months").state == "3"
 
 
 @pytest.mark.usefixtures("no_schedule")
@@ -1082,7 +1143,7 @@ async def test_what_shorter_archives_delete_is_shown_first(
     freezer.move_to(datetime(2027, 9, 17, tzinfo=UTC))
     menu = await home.config_entries.options.async_init(entry.entry_id)
     page = await home.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": "archives"})
-    said = {"compression": "gzip", "early": False, "raw_rows": False, "keep_years": 1}
+    said = {"compression": "gzip", "raw_rows": False, "keep_years": 1}
     shown = await home.config_entries.options.async_configure(page["flow_id"], said)
     assert (shown["type"], shown["step_id"]) == (FlowResultType.FORM, "archives_preview")
     told = shown["description_placeholders"]

@@ -18,7 +18,7 @@ from .claim import Named, Place
 from .content import Content, Days, Events
 from .errors import ArchiveError, FileDamaged, FileTooNew
 from .manifest import VERIFIED, ArchiveFile
-from .parquet import DAILY, describe, sha256_of
+from .parquet import DAILY, Written, describe, sha256_of
 from .vault import Vault
 
 
@@ -144,20 +144,15 @@ class Adopter:
             sha256 = sha256_of(path)
             self._compare(name, place, named, sha256)
             rows, when, series = _survey(content, named, path)
-            file = ArchiveFile(
-                id=0,
-                content=named.content,
-                period=named.period,
-                revision=named.revision,
-                key=named.key,
-                start=when.start,
-                end=when.end,
-                rows=rows,
-                bytes=path.stat().st_size,
-                sha256=sha256,
+            written = Written(path, rows, path.stat().st_size, sha256)
+            file = ArchiveFile.of(
+                named.content,
+                named.period,
+                named.revision,
+                when,
+                written,
                 digest=manifest.TAKEN_UP,
                 created=self._now(),
-                settled=manifest.TAKEN_UP,
             )
         finally:
             path.unlink(missing_ok=True)

@@ -56,6 +56,8 @@ class Archiver:
         self._go_on = go_on
         self._progress = progress
         self._names = tuple(vault.targets)
+        self._past: Micros | None = None
+        """Up to when days are past their time, of a run that makes that difference."""
 
     # What can be asked for
 
@@ -67,7 +69,7 @@ class Archiver:
         report, began = ArchiveReport(dry_run=dry_run), time.perf_counter()
         if self._vault.targets:
             report.fail(claim.check(self._vault, self._names))
-            past = self._access.write(lambda store: max(self._limits(store).values(), default=0))
+            self._past = past = self._access.write(lambda store: max(self._limits(store).values(), default=0))
             until = max(past, self._now()) if self._wishes.early else past
             self._periods(self._days(), until, report, past=past, since=self._kept_since())
             if not dry_run:
@@ -175,7 +177,7 @@ class Archiver:
             if newest is None or newest.digest != digest:
                 self._foresee(content, period, when, newest, report)
             return
-        self._some_target(report)
+        self._some_target(self._names_for(content.name, when.end), report)
         file = self._file(content, period, when, digest, newest, report)
         self._spread(file, report)
         if delete:
@@ -190,14 +192,20 @@ class Archiver:
         revision = 1 if newest is None else newest.revision + 1
         report.add(period, manifest.key_of(content.name, period, revision), written.rows, written.bytes)
 
-    def _some_target(self, report: ArchiveReport) -> None:
+    def _names_for(self, content: str, end: Micros) -> tuple[str, ...]:
+        """Return the targets that are to have a file that ends then."""
+        if content == RAW or self._past is None or end <= self._past:
+            return self._names
+        return tuple(name for name in self._names if name not in self._wishes.late)
+
+    def _some_target(self, names: tuple[str, ...], report: ArchiveReport) -> None:
         """Make sure that a file could go somewhere before it is made.
 
         Raises:
             NotSent: no target can be written to.
         """
-        refused = {name: self._vault.refused[name] for name in self._names if name in self._vault.refused}
-        if refused and len(refused) == len(self._names):
+        refused = {name: self._vault.refused[name] for name in names if name in self._vault.refused}
+        if refused and len(refused) == len(names):
             report.failing |= refused
             raise NotSent(refused)
 
@@ -298,22 +306,7 @@ class Archiver:
             revision = 1 if newest is None else newest.revision + 1
             while self._taken(manifest.key_of(content.name, period, revision)):
                 revision += 1
-        file = ArchiveFile(
-            id=0,
-            content=content.name,
-            period=period,
-            revision=revision,
-            key=manifest.key_of(content.name, period, revision),
-            start=when.start,
-            end=when.end,
-            rows=written.rows,
-            bytes=written.bytes,
-            sha256=written.sha256,
-            digest=digest,
-            created=self._now(),
-            settled=None,
-        )
-
+        file = ArchiveFile.of(content.name, period, revision, when, written, digest=digest, created=self._now())
         instead = newest.id if newest is not None and unproven else None
         return self._access.write(
             lambda store: store.transact(lambda c: manifest.announce(c, file, self._vault.targets, instead))
@@ -338,7 +331,8 @@ class Archiver:
             NotSent: at least one has none even now; the others were served.
             ArchiveError: no target can give it now.
         """
-        missing = self._access.read(lambda reader: manifest.missing(reader.connection, file.id, self._names))
+        names = self._names_for(file.content, file.end)
+        missing = self._access.read(lambda reader: manifest.missing(reader.connection, file.id, names))
         if not missing:
             return
         path = self._vault.scratch / f"{file.period}.parquet"

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 import sqlite3
+from typing import Self
 
 from ..core.model import MICROS_PER_SECOND, Micros, TimeRange
-from .parquet import DAILY
+from .parquet import DAILY, Written
 
 ANNOUNCED, PENDING, VERIFIED, DAMAGED = "announced", "pending", "verified", "damaged"
 """States of a copy: to be sent, perhaps sent in part, proven, found to be gone or something else."""
@@ -39,6 +40,35 @@ class ArchiveFile:
     created: Micros
     settled: str | None
     """Of the local rows that were left when it had taken over from them; None before that."""
+
+    @classmethod
+    def of(
+        cls,
+        content: str,
+        period: str,
+        revision: int,
+        when: TimeRange,
+        written: Written,
+        *,
+        digest: str,
+        created: Micros,
+    ) -> Self:
+        """Return a file that is not in the manifest yet, and has not taken over from any local rows."""
+        return cls(
+            id=0,
+            content=content,
+            period=period,
+            revision=revision,
+            key=key_of(content, period, revision),
+            start=when.start,
+            end=when.end,
+            rows=written.rows,
+            bytes=written.bytes,
+            sha256=written.sha256,
+            digest=digest,
+            created=created,
+            settled=None,
+        )
 
     @property
     def when(self) -> TimeRange:

@@ -92,5 +92,7 @@ class Wishes:
     """How long archives are kept; None for ever, until the user says otherwise."""
     early: bool = False
     """Whether months are archived as soon as they are over; their days stay as long as those of others."""
+    late: frozenset[str] = frozenset()
+    """Targets that get them only when their days are past their time nevertheless."""
     keeps: Keeps = field(default_factory=dict)
     """How long series are kept that are kept otherwise than the ladder says."""

@@ -34,8 +34,9 @@ from ..archive.targets.s3 import (
     STORAGE_CLASSES,
     S3Target,
 )
+from ..archive_set import archives_of, is_early
 from ..archive_threads import SCRATCH_FOLDER
-from ..const import CONF_TARGET, STORE_FOLDER, SUBENTRY_ARCHIVE
+from ..const import CONF_EARLY, CONF_TARGET, STORE_FOLDER, SUBENTRY_ARCHIVE
 from ..dependencies import DependencyMissing, async_require
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -81,7 +82,7 @@ class ArchiveFlow(ConfigSubentryFlow):
         errors: dict[str, str] = {}
         placeholders = {"reason": ""}
         if user_input is not None:
-            data = {CONF_TARGET: LocalTarget.key, CONF_PATH: user_input[CONF_PATH].strip()}
+            data = {**user_input, CONF_TARGET: LocalTarget.key, CONF_PATH: user_input[CONF_PATH].strip()}
             if not Path(data[CONF_PATH]).is_absolute():
                 errors[CONF_PATH] = "path_not_absolute"
             elif await self._may_be_unmounted(data, errors, placeholders):
@@ -105,7 +106,7 @@ class ArchiveFlow(ConfigSubentryFlow):
     ) -> SubentryFlowResult:
         return self.async_show_form(
             step_id="local",
-            data_schema=self.add_suggested_values_to_schema(_local_schema(), shown),
+            data_schema=self.add_suggested_values_to_schema(_local_schema(self._early), shown),
             errors=errors,
             description_placeholders=placeholders,
         )
@@ -124,7 +125,7 @@ class ArchiveFlow(ConfigSubentryFlow):
         return self.async_show_form(
             step_id="s3",
             data_schema=self.add_suggested_values_to_schema(
-                _s3_schema(self._current is None), user_input or self._shown()
+                _s3_schema(secret_required=self._current is None, early=self._early), user_input or self._shown()
             ),
             errors=errors,
             description_placeholders=placeholders,
@@ -208,6 +209,11 @@ class ArchiveFlow(ConfigSubentryFlow):
         return {key: value for key, value in self._current.data.items() if key not in _SECRETS}
 
     @property
+    def _early(self) -> bool:
+        """Whether months are archived as soon as they are over, unless the user says otherwise; new archives do so."""
+        return is_early(self._current, archives_of(self._get_entry().options))
+
+    @property
     def _current(self) -> ConfigSubentry | None:
         """The target that is changed, None when one is added."""
         return self._get_reconfigure_subentry() if self.source == SOURCE_RECONFIGURE else None
@@ -232,11 +238,11 @@ def _is_url(text: str) -> bool:
         return False
 
 
-def _local_schema() -> probatio.Schema:
-    return probatio.Schema({probatio.Required(CONF_PATH): sel.TextSelector()})
+def _local_schema(early: bool) -> probatio.Schema:  # noqa: FBT001 - what the field begins with
+    return probatio.Schema({probatio.Required(CONF_PATH): sel.TextSelector(), **_early(early)})
 
 
-def _s3_schema(secret_required: bool) -> probatio.Schema:  # noqa: FBT001 - a form is for a new target or not
+def _s3_schema(*, secret_required: bool, early: bool) -> probatio.Schema:
     password = sel.TextSelector(sel.TextSelectorConfig(type=sel.TextSelectorType.PASSWORD))
     secret = probatio.Secret(CONF_SECRET_KEY)
     return probatio.Schema(
@@ -250,8 +256,14 @@ def _s3_schema(secret_required: bool) -> probatio.Schema:  # noqa: FBT001 - a fo
             probatio.Required(CONF_STORAGE_CLASS): _choice(STORAGE_CLASSES),
             probatio.Required(CONF_ENCRYPTION): _choice(ENCRYPTIONS),
             probatio.Optional(CONF_KMS_KEY): sel.TextSelector(),
+            **_early(early),
         }
     )
+
+
+def _early(early: bool) -> dict[Any, Any]:  # noqa: FBT001 - what the field begins with
+    """Return the field that every kind has."""
+    return {probatio.Required(CONF_EARLY, default=early): sel.BooleanSelector()}
 
 
 def _choice(options: tuple[str, ...]) -> sel.SelectSelector:

@@ -23,7 +23,10 @@ class ArchivesPage(OptionsPage):
     async def async_step_archives(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for all of it on one page."""
         if user_input is not None:
+            before = archives_of(self.config_entry.options)
             said = {key: value for key, value in user_input.items() if value is not None}
+            # Archives that were added before each could say so for itself follow this.
+            said |= {key: value for key, value in before.items() if key == CONF_EARLY}
             self._chosen = self._with((CONF_ARCHIVES,), {CONF_ARCHIVES: said})
             if losses := await self._losses(said.get(CONF_KEEP_YEARS)):
                 return self.ask_first("archives_preview", losses)
@@ -57,7 +60,6 @@ def _schema() -> probatio.Schema:
     return probatio.Schema(
         {
             probatio.Required(CONF_COMPRESSION, default=COMPRESSIONS[0]): sel.SelectSelector(compression),
-            probatio.Required(CONF_EARLY, default=False): sel.BooleanSelector(),
             probatio.Required(CONF_RAW_ROWS, default=False): sel.BooleanSelector(),
             probatio.Optional(CONF_KEEP_YEARS): sel.NumberSelector(years),
         }

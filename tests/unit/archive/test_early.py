@@ -171,6 +171,69 @@ def test_a_target_that_is_away_gets_them_later(world: World, tmp_path: Path) -> 
     assert world.local() == of_month(before, 10, 11)
 
 
+def test_an_archive_that_does_not_want_them_gets_them_when_they_are_past_their_time(
+    world: World, tmp_path: Path
+) -> None:
+    nas = tmp_path / "nas"
+    nas.mkdir()
+    world.targets["nas"] = LocalTarget(nas)
+    world.targets["nas"].prepare()
+    world.wishes = Wishes(early=True, late=frozenset({"nas"}))
+
+    def there() -> list[str]:
+        return sorted(path.relative_to(nas).as_posix() for path in nas.rglob("*.parquet"))
+
+    before = world.local()
+    report = world.archive()
+    assert (report.files, report.problems) == ([AUGUST, SEPTEMBER, OCTOBER], [])
+    assert (keys(world), there()) == ([AUGUST, SEPTEMBER, OCTOBER], [AUGUST, SEPTEMBER])
+    assert world.local() == of_month(before, 10, 11)
+    assert (world.archive().verified, there()) == (0, [AUGUST, SEPTEMBER])
+
+    # With nowhere for it to go at all, nothing is made of it.
+    world.targets = {"nas": world.targets["nas"], "usb": LocalTarget(tmp_path / "away")}
+    world.live(25)
+    report = world.archiver(go_on=lambda: True).run()
+    assert NOVEMBER not in keys(world)
+    assert {problem[:10] for problem in report.problems if problem.startswith("2026")} >= {"2026-10-01", "2026-11-01"}
+    assert report.rows_deleted == 0
+
+    # What is past its time has to be everywhere before anything goes.
+    world.targets["usb"] = LocalTarget(tmp_path / "usb")
+    report = world.archive()
+    assert (there(), keys(world)) == ([AUGUST, SEPTEMBER, OCTOBER], [AUGUST, SEPTEMBER, OCTOBER, NOVEMBER])
+    assert report.rows_deleted == len(of_month(before, 10))
+
+
+def test_files_of_single_values_go_to_every_archive(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.wishes = Wishes(early=True, late=frozenset({"nas"}))
+    for _ in range(5):
+        world.store.write([Row(world.series["power"], world.clock, 5.0)], heartbeat=world.clock)
+        world.clock += DAY
+    assert world.archiver().archive_raw().problems == []
+    raw = sorted(path.name for path in (tmp_path / "usb" / "raw").rglob("*.parquet"))
+    assert raw == [f"raw_2026-08-{day}.parquet" for day in (29, 30, 31)]  # Up to two days ago, by UTC.
+    nas = tmp_path / "nas"
+    nas.mkdir()
+    world.targets["nas"] = LocalTarget(nas)
+    world.targets["nas"].prepare()
+    world.archive()
+    assert sorted(path.name for path in (nas / "raw").rglob("*.parquet")) == raw
+    world.store.abandon()
+
+
+def test_a_month_that_is_asked_for_goes_where_it_is_asked_for(world: World, tmp_path: Path) -> None:
+    nas = tmp_path / "nas"
+    nas.mkdir()
+    world.targets["nas"] = LocalTarget(nas)
+    world.targets["nas"].prepare()
+    world.wishes = Wishes(early=True, late=frozenset({"nas"}))
+    october = to_micros(datetime(2026, 10, 1, tzinfo=ZoneInfo("Europe/Berlin")))
+    world.archiver().archive(TimeRange(october, october + DAY))
+    assert (nas / OCTOBER).exists()
+
+
 def test_a_lost_store_gets_every_finished_month_back(world: World, tmp_path: Path) -> None:
     before = world.local()
     world.archive()
