@@ -10,8 +10,17 @@ import pytest
 
 from custom_components.strata.core.model import Kind, Row, Series, TimeRange
 from custom_components.strata.core.rollup import Rollup
-from custom_components.strata.store.history import ARCHIVE, History, Segment, initial, look, resolution, segments
-from custom_components.strata.store.lineage import Lineage
+from custom_components.strata.store.history import (
+    ARCHIVE,
+    History,
+    Segment,
+    TierRow,
+    initial,
+    look,
+    resolution,
+    segments,
+)
+from custom_components.strata.store.lineage import Lineage, lineages
 from custom_components.strata.store.reader import StoreReader
 from custom_components.strata.store.tiers import DAILY, FIVE_MINUTE, HOURLY, RAW
 from tests.unit.store.view_home import ViewHome, berlin
@@ -82,6 +91,36 @@ def test_layers_follow_each_other_without_overlap(home: ViewHome) -> None:
         days = history(reader, TZ, [load], when, tier=DAILY)
         assert days.tiers == [DAILY]
         assert [row["total_samples"] for _, _, row in days.series[0].rows] == [24] * 29
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_five_minutes_begin_where_an_earlier_series_has_hours_no_more(home: ViewHome, both: bool) -> None:
+    """It changed its registry id in the middle of a day; before, it may have had no 5-minute rows."""
+    before, now = home.entity("sensor.before", unit="W"), home.entity("sensor.now", unit="W")
+    now = home.store.series(now.key, kind=Kind.MEASUREMENT, unit="W", fine=True)
+    before = home.store.series(before.key, kind=Kind.MEASUREMENT, unit="W", fine=both)
+    assert resolved(home, before, now) == [], "nothing is there yet"
+    home.put(before, *((berlin(day, hour), 100.0) for day in (1, 2, 3) for hour in range(24) if (day, hour) < (3, 12)))
+    home.put(before, (berlin(3, 12), None))
+    home.put(now, *((berlin(day, hour), 100.0) for day in (3, 4, 5) for hour in range(24) if (day, hour) >= (3, 12)))
+    home.refresh(berlin(6))
+    told = resolved(home, before, now)
+    # Of the time before the newer one's first day hours tell, which both have.
+    assert [tier for _, tier, _ in told].count(HOURLY) == (50 if both else 74), "up to midnight of UTC"
+    ends = [0, *(int(start) + (300 if tier == FIVE_MINUTE else 3600) * 1_000_000 for start, tier, _ in told)]
+    assert all(start >= end for (start, _, _), end in zip(told, ends, strict=False))
+    # 100 W through five days, and none of it twice.
+    assert sum(float(str(row["total_energy"])) for _, _, row in told) == pytest.approx(5 * 2.4)
+    assert sum(int(str(row["sample_count"])) for _, _, row in told) == 5 * 24
+
+
+def resolved(home: ViewHome, before: Series, now: Series) -> list[TierRow]:
+    """Ask for 5-minute rows of one that goes on as another."""
+    home.store.save_series()
+    [line] = lineages([before], [before, now], {before.key: now.key})
+    assert (line.series, line.earlier) == (now, (before,))
+    with home.store.reader() as reader:
+        return look(reader, TZ, [line], TimeRange(0, berlin(6)), tier=FIVE_MINUTE).told().series[0].rows
 
 
 def test_pages_follow_each_other(home: ViewHome) -> None:
