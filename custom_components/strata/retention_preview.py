@@ -15,6 +15,13 @@ from .store.base import TierSize
 from .store.preview import Losses, Terms, losses
 
 MOST_NAMED = 10
+_LAYERS: Mapping[str, str] = {
+    "raw": "single changes",
+    "five_minute": "5-minute summaries",
+    "hourly": "hourly summaries",
+    "daily": "daily summaries",
+}
+"""What rows of a tier are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,10 @@ class Loss:
     def bytes(self) -> int:
         """Bytes of their chunks."""
         return sum(size.bytes for size in self.tiers.values())
+
+    def said_rows(self) -> str:
+        """Return the rows as they are read: how many of each layer, the finest first."""
+        return ", ".join(f"{self.tiers[tier].rows:,} {words}" for tier, words in _LAYERS.items() if tier in self.tiers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,7 @@ class Preview:
 
     def as_text(self) -> dict[str, str]:
         """Return placeholders of a text."""
-        named = [f"- {loss.name}: {loss.rows:,} rows, {said_bytes(loss.bytes)}" for loss in self.losses[:MOST_NAMED]]
+        named = [f"- {loss.name}: {loss.said_rows()}, {said_bytes(loss.bytes)}" for loss in self.losses[:MOST_NAMED]]
         if (more := len(self.losses) - MOST_NAMED) > 0:
             named.append(f"- … (+{more})")
         return {"rows": f"{self.rows:,}", "size": said_bytes(self.bytes), "entities": "\n".join(named)}

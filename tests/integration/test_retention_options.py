@@ -1,6 +1,7 @@
 """The page about retention, and what it says a change deletes."""
 
 from datetime import timedelta
+import re
 from typing import Any
 
 from homeassistant.core import Context, HomeAssistant
@@ -86,6 +87,8 @@ async def test_what_a_change_deletes_is_shown_first(home: HomeAssistant, entry: 
     # Of the light the third to the sixth day go, of the plug the sixth; an hour on the border may stay.
     assert int(placeholders["rows"]) in range(4 * 24 + 24 - 2, 4 * 24 + 24 + 1)
     assert [line.split(":")[0] for line in placeholders["entities"].splitlines()] == ["- light.hall", "- sensor.plug"]
+    pattern = r"- [a-z.]+: \d+ single changes, [\d.]+ k?B"
+    assert all(re.fullmatch(pattern, line) for line in placeholders["entities"].splitlines())
     assert entry.options == {}
     result = await home.config_entries.options.async_configure(shown["flow_id"], {})
     assert result["type"] is FlowResultType.CREATE_ENTRY

@@ -23,6 +23,7 @@ from ..store.tiers import HOURLY, RAW
 from ..websocket import Command
 
 MEGABYTE = 1e6
+DURATION_DECIMALS = 3
 HISTORY_DAYS = 30
 
 
@@ -76,7 +77,7 @@ def _told(operation: Operation) -> JsonObjectType:
         "started": from_micros(operation.started).isoformat(),
         "records_processed": operation.records_processed,
         "storage_freed_mb": operation.bytes_freed / MEGABYTE,
-        "duration_seconds": operation.duration_seconds,
+        "duration_seconds": round(operation.duration_seconds, DURATION_DECIMALS),
         "errors": list(operation.errors),
     }
 
@@ -136,7 +137,7 @@ class _DownsampleView(_StepView):
             "operation_type": OPERATIONS[self.tiers[0]],
             "records_processed": sum(report.source_rows for report in reports),
             "storage_freed_mb": sum(report.bytes_freed for report in reports) / MEGABYTE,
-            "duration_seconds": sum(report.seconds for report in reports),
+            "duration_seconds": round(sum(report.seconds for report in reports), DURATION_DECIMALS),
             "errors": [problem for report in reports for problem in report.problems],
         }
 
