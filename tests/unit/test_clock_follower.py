@@ -9,6 +9,7 @@ from custom_components.strata.clock_follower import ClockFollower
 from custom_components.strata.core.entity_series import EntitySeries
 from custom_components.strata.core.model import Cause, Kind, Series, SeriesKey, TimeRange
 from custom_components.strata.retention import Hooks, Retention
+from custom_components.strata.store.feed import newest
 from custom_components.strata.store.worker import StoreWorker
 
 SECOND = 1_000_000
@@ -118,12 +119,18 @@ async def test_a_start_ten_years_ahead_leaves_no_trace(home: Home, caplog: pytes
     assert await home.worker.flush()
     assert not home.worker.may_maintain()
     assert await home.ladder.catch_up() == []
+    followed = await home.worker.read(lambda reader: newest(reader.connection))
     home.pass_by(60 * SECOND)
     home.wall -= YEARS
     home.change(300)
     await home.follower.follow()
     assert home.anew == 1
     assert (await home.rows())[-2:] == [(4 * 3600, 200.0), (4 * 3600 + 60, 300.0)]
+    # Whoever follows the feed had the first of them with its wrong time, and gets it once more.
+    batch = await home.worker.read(lambda reader: reader.changes(followed))
+    assert batch.live is not None
+    told = zip(batch.live.rows.times.tolist(), batch.live.rows.values.tolist(), strict=True)
+    assert sorted((time - NOON) // SECOND for time, value in told if value == value) == [4 * 3600, 4 * 3600 + 60]  # noqa: PLR0124
     # What remembers moments begins anew.
     await home.restart()
     assert home.worker.last_stop == NOON + 4 * HOUR + 60 * SECOND
@@ -141,6 +148,8 @@ async def test_a_clock_ahead_that_is_set_right_while_strata_is_down(home: Home) 
     await home.start()
     await home.follower.follow()
     home.change(200)
+    await home.worker.flush()
+    followed = await home.worker.read(lambda reader: newest(reader.connection))
     await home.kill()
     # It starts once more in the wrong year, and is doubted still.
     home.wall += 60 * SECOND
@@ -152,6 +161,9 @@ async def test_a_clock_ahead_that_is_set_right_while_strata_is_down(home: Home) 
     await home.start()
     assert home.worker.may_maintain()
     assert home.worker.last_stop == NOON + 4 * HOUR
+    home.change(300)
+    await home.worker.flush()
+    assert (await home.worker.read(lambda reader: reader.changes(followed))).live is not None
     await home.live(2 * HOUR, 300)
     assert home.worker.counters.misdated == 0
     assert {value for _, value in await home.rows()} == {100.0, 300.0}

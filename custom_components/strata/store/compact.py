@@ -23,6 +23,7 @@ from .rows import (
     read_live,
     take,
 )
+from .runs import keep_newest_number
 
 _ROWS_AT_ONCE = 20_000
 """A transaction stays short and small in memory however much has piled up."""
@@ -66,11 +67,7 @@ def _compact_batch(connection: sqlite3.Connection, until: Micros) -> tuple[int, 
     _move_heartbeats(connection, live)
     move_definitions(connection, upto, until)
     _save_last(connection, live)
-    # Numbers never go back, even where the rows with the highest ones have left before.
-    connection.execute(
-        "INSERT INTO meta SELECT 'live_seq', MAX(seq) FROM live WHERE true"
-        " ON CONFLICT (name) DO UPDATE SET value = MAX(value, excluded.value)"
-    )
+    keep_newest_number(connection)
     connection.execute("DELETE FROM live WHERE seq <= ? AND time < ?", (upto, until))
     connection.execute(
         "DELETE FROM changes WHERE seq <= COALESCE((SELECT MIN(changes) FROM cursor),"

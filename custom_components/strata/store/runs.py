@@ -52,6 +52,7 @@ def _after_doubt(connection: sqlite3.Connection, now: Micros) -> Micros | None:
         return certain
     wrong = now + AHEAD // 2
     connection.execute("DELETE FROM run WHERE start > ?", (wrong,))
+    keep_newest_number(connection)
     connection.execute("DELETE FROM live WHERE time > ? AND flag < ?", (wrong, int(Flag.ATTRIBUTES)))
     connection.execute("UPDATE live SET time = ? WHERE time > ?", (now, wrong))
     doubt(connection, None)
@@ -72,15 +73,33 @@ def begin_another(connection: sqlite3.Connection, began: Micros) -> int:
     return int(found[0])
 
 
+def keep_newest_number(connection: sqlite3.Connection) -> None:
+    """Keep the highest number of `live`, whose rows with it are about to leave: numbers never go back."""
+    connection.execute(
+        "INSERT INTO meta SELECT 'live_seq', MAX(seq) FROM live WHERE true HAVING MAX(seq) IS NOT NULL"
+        " ON CONFLICT (name) DO UPDATE SET value = MAX(value, excluded.value)"
+    )
+
+
 def move(connection: sqlite3.Connection, run: int, after: Micros, by: Micros) -> int:
-    """Give what a run dated after an instant another time, as far as it is in `live`; return how many rows that was."""
+    """Give what a run dated after an instant another time, as far as it is in `live`; return how many rows that was.
+
+    They get new numbers, too, so that whoever follows the feed hears of them once more.
+    """
     connection.execute(
         "UPDATE run SET start = IIF(start > ?1, start + ?2, start), alive = IIF(alive > ?1, alive + ?2, alive)"
         " WHERE id = ?3",
         (after, by, run),
     )
     doubt(connection, None)
-    return connection.execute("UPDATE live SET time = time + ? WHERE time > ?", (by, after)).rowcount
+    first, last = connection.execute(
+        "SELECT (SELECT MIN(seq) FROM live WHERE time > ?), (SELECT MAX(seq) FROM live)", (after,)
+    ).fetchone()
+    if first is None:
+        return 0
+    return connection.execute(
+        "UPDATE live SET time = time + ?, seq = seq + ? WHERE time > ?", (by, last + 1 - first, after)
+    ).rowcount
 
 
 def stops(connection: sqlite3.Connection, when: TimeRange) -> NDArray[np.int64]:

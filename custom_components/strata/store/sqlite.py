@@ -129,12 +129,16 @@ class SqliteStore(StoreMaintenance):
             series.id = found.id
             self._by_id[found.id or 0] = series
         self._unsaved = {key: series for key, series in self._catalog.items() if series.id is None}
-        newest = connection.execute(
+        self._seq = self._newest_number(connection)
+        self._load_borders(connection)
+
+    @staticmethod
+    def _newest_number(connection: sqlite3.Connection) -> int:
+        found = connection.execute(
             "SELECT MAX((SELECT COALESCE(MAX(seq), 0) FROM live),"
             " COALESCE((SELECT value FROM meta WHERE name = 'live_seq'), 0))"
-        ).fetchone()[0]
-        self._seq = int(newest)
-        self._load_borders(connection)
+        ).fetchone()
+        return int(found[0])
 
     @override
     def _load_borders(self, connection: sqlite3.Connection) -> None:
@@ -160,7 +164,8 @@ class SqliteStore(StoreMaintenance):
         """
         with in_store_words(self.path), transaction(self._connection):
             moved = runs.move(self._connection, self._run, after, by)
-        self._alive = after
+            runs.keep_newest_number(self._connection)
+        self._alive, self._seq = after, self._newest_number(self._connection)
         return moved
 
     def close(self) -> None:
