@@ -18,7 +18,7 @@ from .runtime import StrataConfigEntry, StrataData
 from .sources.base import Metric
 from .store.catalog import earlier_ids
 from .store.erase import forecast_keys
-from .store.lineage import continued
+from .store.reader import StoreReader
 
 _ENTITY_PROVIDER = "entity"
 _BETWEEN_NAMES = re.compile(r"[\s,:]+")
@@ -72,7 +72,7 @@ async def async_belongings(hass: HomeAssistant, entry: StrataConfigEntry, entiti
     """
     data, found = entry.runtime_data, Belongings()
     forecasts = await data.worker.read(lambda reader: forecast_keys(reader.connection))
-    called = await data.worker.read(lambda reader: continued(reader.connection))
+    called = await data.worker.read(StoreReader.continued)
     for entity_id in entities:
         before = len(found.series) + len(found.forecasts) + len(found.left)
         _own(hass, data, found, entity_id, called)

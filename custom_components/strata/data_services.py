@@ -24,8 +24,9 @@ from .refusal import hub_of, refusal, store_failed
 from .runtime import StrataData
 from .store.base import StoreError
 from .store.history import ORDER
-from .store.lineage import Lineage, continued, lineages
+from .store.lineage import Lineage, lineages
 from .store.operations import Operation
+from .store.reader import StoreReader
 from .store.tiers import HOURLY
 
 ATTR_ENTITIES = "entities"
@@ -75,7 +76,7 @@ async def _lines(hass: HomeAssistant, data: StrataData, entities: list[str] | No
         series = [one for one in everything if one.key.measurement == MEASUREMENT and one.id is not None]
     else:
         series = [one for entity_id in entities for one in series_of(hass, data.worker, entity_id)]
-    called = await data.worker.read(lambda reader: continued(reader.connection))
+    called = await data.worker.read(StoreReader.continued)
     return lineages(series, everything, called)
 
 

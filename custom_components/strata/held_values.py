@@ -6,12 +6,14 @@ from homeassistant.util import dt as dt_util
 from .archive_issues import async_clear_held, async_report_held
 from .archive_set import waits_for_an_archive
 from .const import LOGGER
-from .core.model import from_micros, to_micros
+from .core.model import Micros, from_micros, to_micros
 from .keeping import async_keeps, policies_of
 from .runtime import StrataConfigEntry
 from .store.base import StoreError
+from .store.connection import in_store_words
 from .store.overdue import oldest_overdue
 from .store.preview import Terms
+from .store.reader import StoreReader
 from .store.tiers import DAY, RAW
 
 GRACE = DAY
@@ -27,7 +29,12 @@ async def async_look_for_held(hass: HomeAssistant, entry: StrataConfigEntry) -> 
     ladder = worker.ladder
     try:
         terms = Terms(ladder, await async_keeps(hass, worker.all_series(), policies_of(entry.options), ladder))
-        since = await worker.read(lambda reader: oldest_overdue(reader.connection, ladder[RAW], terms, now, GRACE))
+
+        def look(reader: StoreReader) -> Micros | None:
+            with in_store_words(reader.path):
+                return oldest_overdue(reader.connection, ladder[RAW], terms, now, GRACE)
+
+        since = await worker.read(look)
     except StoreError as error:
         LOGGER.debug("Single values that wait for an archive cannot be looked for: %s", error)
         return

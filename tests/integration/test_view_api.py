@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Generator
 from datetime import datetime, timedelta
 from http import HTTPStatus
+import sqlite3
 from typing import Any
 from unittest.mock import patch
 
@@ -281,3 +282,16 @@ async def test_what_was_asked_for_is_done_after_a_failure(home: HomeAssistant, s
             await asyncio.sleep(0)
         running.cancel()
     assert done.is_set()
+
+
+async def test_a_file_that_cannot_be_read_is_said(
+    home: HomeAssistant, start_hub: StartHub, energy_charts: AiohttpClientMocker, freezer: FrozenDateTimeFactory
+) -> None:
+    await heat(home, start_hub, freezer)
+    broken = sqlite3.OperationalError("disk I/O error")
+    asked = {"entity_id": "sensor.heater_power"}
+    with (
+        patch("custom_components.strata.api.history.gone", side_effect=broken),
+        pytest.raises(HomeAssistantError, match=r"strata\.db: disk I/O error"),
+    ):
+        await home.services.async_call(DOMAIN, "query_history", asked, blocking=True, return_response=True)

@@ -25,9 +25,9 @@ from ..refusal import hub_of, not_there
 from ..runtime import StrataData
 from ..store.answers import Answer
 from ..store.base import StoreError
-from ..store.connection import snapshot
+from ..store.connection import in_store_words, snapshot
 from ..store.history import ORDER, Look, SeriesHistory, initial, look, resolution
-from ..store.lineage import continued, lineages
+from ..store.lineage import lineages
 from ..store.reader import StoreReader
 from ..store.tiers import RAW
 from ..store.worker import StoreWorker
@@ -100,8 +100,8 @@ async def answer_history(
     timezone, everything, archive = data.worker.timezone, data.worker.all_series(), bool(data.archives.running)
 
     def read(reader: StoreReader) -> _Seen:
-        with snapshot(reader.connection):
-            told = lineages(series, everything, continued(reader.connection))
+        with in_store_words(reader.path), snapshot(reader.connection):
+            told = lineages(series, everything, reader.continued())
             found = look(reader, timezone, told, when, tier=tier, limit=limit, archive=archive)
             before = tuple(initial(reader, one, when.start) if found.resolution == RAW else None for one in told)
             return _Seen(found, before, gone(reader.connection, found))

@@ -4,12 +4,13 @@ from pathlib import Path
 import sqlite3
 from typing import Any, Self
 
-from ..core.model import Flag, Kind, Micros, Series, TimeRange
+from ..core.model import Flag, Kind, Micros, Series, SeriesKey, TimeRange
 from ..core.rollup import Rollup
 from . import anomalies, buckets, catalog, details, feed, forecasts, operations, rows, runs, sizes
 from .base import Cursor, Detail, Last, RawRows, Sizes, StoredForecast
 from .connection import connect_reader, in_store_words, snapshot
 from .job import watermark
+from .lineage import continued
 from .tiers import DEFAULT_LADDER, HOURLY, Ladder
 
 
@@ -48,6 +49,11 @@ class StoreReader:
         """Return every series and what is known about it."""
         with in_store_words(self.path):
             return catalog.load_series(self._connection)
+
+    def continued(self) -> dict[SeriesKey, SeriesKey]:
+        """Return, by the key of each series that goes on as another, the key of that one."""
+        with in_store_words(self.path):
+            return continued(self._connection)
 
     def raw(self, series: int, when: TimeRange) -> RawRows:
         """Return one series' rows in `when`, flagged ones included."""
