@@ -18,9 +18,9 @@ from .core.model import MICROS_PER_SECOND, Micros
 from .store.base import DownsampleReport, StoreError
 from .store.downsample import OPERATIONS
 from .store.operations import Operation
-from .store.sqlite import SqliteStore
 from .store.tiers import DAY, FIVE_MINUTE, HOUR, HOURLY, RAW, Keeps
 from .store.worker import StoreWorker
+from .tidying import tidy
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -30,8 +30,6 @@ STEPS = (RAW, FIVE_MINUTE, HOURLY)
 CHECK_SECONDS = 600.0
 TOO_LONG = 2 * 3600.0
 """Seconds after which a step that still runs is told of."""
-DETAILS_KEPT = timedelta(days=30)
-FORECASTS_KEPT = timedelta(days=365)
 SUNDAY = 6
 
 
@@ -188,7 +186,7 @@ class Retention:
 
     async def _tidy(self, tier: str, now: Micros, keeps: Keeps) -> None:
         if tier == RAW:
-            await self._worker.write(lambda store: _prune(store, now))
+            await tidy(self._worker, now)
         if tier == HOURLY and self.hooks.expire_days():
             await self._worker.write(lambda store: store.expire_days(now, keeps=keeps))
 
@@ -270,8 +268,3 @@ def _micros_of(time: object, default: Micros) -> Micros:
         return default
     hours, minutes, *seconds = (int(part) for part in time.split(":"))
     return (hours * 3600 + minutes * 60 + sum(seconds)) * MICROS_PER_SECOND
-
-
-def _prune(store: SqliteStore, now: Micros) -> None:
-    store.prune_details(now - int(DETAILS_KEPT.total_seconds()) * MICROS_PER_SECOND)
-    store.prune_forecasts(now - int(FORECASTS_KEPT.total_seconds()) * MICROS_PER_SECOND)

@@ -22,7 +22,6 @@ from custom_components.strata.core.filter import (
 )
 from custom_components.strata.core.model import Kind, Row, SeriesKey, to_micros
 from custom_components.strata.fetching import failure_key
-from custom_components.strata.retention import DETAILS_KEPT, FORECASTS_KEPT
 from custom_components.strata.services import DOWNSAMPLED_TIERS
 from custom_components.strata.sources import ROLES, base as source_base
 from custom_components.strata.sources.electricity_pricing.actions import ACTIONS as PRICE_ACTIONS
@@ -32,6 +31,7 @@ from custom_components.strata.store.schema import v1, v2
 from custom_components.strata.store.sqlite import SqliteStore
 from custom_components.strata.store.tiers import DEFAULT_LADDER
 from custom_components.strata.store.views import VIEWS
+from custom_components.strata.tidying import DETAILS_KEPT, FORECASTS_KEPT
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "custom_components" / "strata"

@@ -6,7 +6,7 @@ the first row enters, so that a run that goes on, and one that runs again, draw 
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import time
 from typing import Any
 
@@ -16,7 +16,7 @@ from homeassistant.helpers import entity_registry as er
 from ..const import LOGGER
 from ..core.clock import hour_edges
 from ..core.entity_series import MEASUREMENT
-from ..core.model import Micros, Row, Series, TimeRange
+from ..core.model import Kind, Micros, Row, Series, TimeRange
 from ..store.backlog import load_note
 from ..store.operations import Operation
 from ..store.sqlite import SqliteStore
@@ -61,6 +61,8 @@ class _Entity:
     entity_id: str
     collector: Collector
     carries: dict[int, Carry | None] = field(default_factory=dict)
+    words: dict[int, str] = field(default_factory=dict)
+    """What the numbers of texts in `carries` say: between two portions the store may give a text another number."""
 
 
 class ImportJob:
@@ -186,13 +188,22 @@ def _as_hours(store: SqliteStore, entity: _Entity, rows: Sequence[Row], when: Ti
         by_series.setdefault(row.series.id or 0, []).append(row)
         found[row.series.id or 0] = row.series
     edges = hour_edges(store.timezone, when.start, when.end)
-    codes = store.codes({row.text for row in rows if row.text is not None})
+    codes = store.codes({row.text for row in rows if row.text is not None} | set(entity.words.values()))
+    for number, word in entity.words.items():
+        if (carry := entity.carries[number]) is not None:
+            entity.carries[number] = replace(carry, value=float(codes[word]))
+    words = {code: text for text, code in codes.items()}
     count = 0
     for number, own in by_series.items():
         series = found.get(number) or next(one for one in store.all_series() if one.id == number)
         inside = [row for row in own if edges[0] <= row.time < edges[-1]] if len(edges) > 1 else []
         if len(edges) < 2:
             continue
-        hours, entity.carries[number] = hours_of(series, inside, edges, codes, entity.carries.get(number))
+        hours, carry = hours_of(series, inside, edges, codes, entity.carries.get(number))
+        entity.carries[number] = carry
+        if series.kind is Kind.TEXT and carry is not None:
+            entity.words[number] = words[int(carry.value)]
+        else:
+            entity.words.pop(number, None)
         count += store.import_hours(series, hours)
     return count

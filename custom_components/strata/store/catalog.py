@@ -1,7 +1,7 @@
 """What rows refer to: series, and the dictionaries of texts, attributes and causes."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 import hashlib
 import json
 import sqlite3
@@ -144,13 +144,39 @@ class Dictionaries:
         self._causes: OrderedDict[str, int] = OrderedDict()
         self._plain: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._newest: dict[Flag, int] = {}
-        self.handed_out: dict[str, set[int]] | None = None
-        """By table, the ids given out since somebody wanted to know; None: nobody does."""
+        self._watchers: dict[object, dict[str, set[int]]] = {}
+
+    def watched_by(self, who: object) -> bool:
+        """Tell whether somebody watches."""
+        return who in self._watchers
+
+    def watch(self, who: object) -> dict[str, set[int]]:
+        """Return sets, by table, in which every id is noted that is given out from now on, until `unwatch`."""
+        noted = self._watchers[who] = {"text": set(), "attributes": set(), "cause": set()}
+        return noted
+
+    def unwatch(self, who: object) -> None:
+        """Note nothing for somebody any more."""
+        self._watchers.pop(who, None)
 
     def _hand_out(self, table: str, number: int) -> int:
-        if self.handed_out is not None:
-            self.handed_out[table].add(number)
+        for noted in self._watchers.values():
+            noted[table].add(number)
         return number
+
+    def drop(self, table: str, numbers: frozenset[int]) -> None:
+        """Forget entries of one table that were deleted, or their numbers would be given out again."""
+        memories: Mapping[str, MutableMapping[Any, int]] = {
+            "text": self._texts,
+            "attributes": self._attributes,
+            "cause": self._causes,
+        }
+        memory = memories[table]
+        for meaning in [meaning for meaning, number in memory.items() if number in numbers]:
+            del memory[meaning]
+        if table == "attributes":
+            for series in [series for series, (_, number) in self._in_force.items() if number in numbers]:
+                del self._in_force[series]
 
     def forget(self) -> None:
         """Drop everything remembered."""

@@ -4,7 +4,6 @@ Few rows have any, so one chunk holds those of all series in an hour: columns se
 of attributes, number of cause (0 for none), in the order of series and time.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 import json
 import sqlite3
@@ -19,11 +18,13 @@ from .base import Detail
 from .catalog import DEFINED_IN
 from .connection import transaction
 from .keys import NO_KIND, chunk_key, key_period
+from .pace import paced
 from .rows import RAW_SPAN, stored_periods
 
 type Columns = NDArray[np.int64]
 """Four rows: series, time, attributes, cause."""
 
+_HOURS_AT_ONCE = 24
 _NONE = np.empty((4, 0), np.int64)
 
 
@@ -46,10 +47,11 @@ def _write(connection: sqlite3.Connection, hour: int, columns: Columns) -> None:
 
 def _stored(connection: sqlite3.Connection, hour: int) -> Columns:
     found = connection.execute("SELECT blob FROM detail_chunk WHERE key = ?", (chunk_key(hour, 0, NO_KIND),)).fetchone()
-    return _NONE if found is None else _decoded(found[0])
+    return _NONE if found is None else decoded(found[0])
 
 
-def _decoded(blob: bytes) -> Columns:
+def decoded(blob: bytes) -> Columns:
+    """Return the details of a chunk; none where it is damaged."""
     columns = chunks.decode_sound(blob)
     return _NONE if columns is None else np.array(columns, np.int64)
 
@@ -91,24 +93,38 @@ def _defined(connection: sqlite3.Connection, what: Flag, number: int, column: st
     return json.loads(found[0]) if found else None
 
 
-def prune(connection: sqlite3.Connection, before: Micros) -> int:
-    """Delete details of hours that ended before an instant, and what only they referred to.
+class Pruning:
+    """Deletes details of hours that ended before an instant, some hours in each transaction; `step` until it is done.
 
-    Returns the number of details deleted. The newest attributes of each series stay: they are in
-    force until there are others.
+    The newest attributes of each series stay: they are in force until there are others. So the newest hours come first;
+    where it is cut off, the older ones are left for the next time.
     """
-    limit = chunk_key(before // RAW_SPAN, 0, 0)
-    old = connection.execute("SELECT key, blob FROM detail_chunk WHERE key < ?", (limit,)).fetchall()
-    if not old:
-        return 0
-    columns = np.concatenate([_decoded(blob) for _, blob in old], axis=1)
-    kept = columns[:, _newest_attributes(columns)]
-    with transaction(connection):
-        connection.executemany("DELETE FROM detail_chunk WHERE key = ?", [(key,) for key, _ in old])
-        add(connection, kept)
-        remaining = connection.execute("SELECT blob FROM detail_chunk")
-        _forget_unused(connection, (_decoded(blob) for (blob,) in remaining))
-    return int(columns.shape[1] - kept.shape[1])
+
+    def __init__(self, connection: sqlite3.Connection, before: Micros) -> None:
+        """Begin; nothing is deleted before the first step."""
+        self._connection = connection
+        self._until = chunk_key(before // RAW_SPAN, 0, 0)
+        self._met = np.empty(0, np.int64)
+        self.deleted = 0
+
+    def step(self) -> bool:
+        """Look at a few hours; return False when there were none left."""
+        old = self._connection.execute(
+            f"SELECT key, blob FROM detail_chunk WHERE key < ? ORDER BY key DESC LIMIT {_HOURS_AT_ONCE}", (self._until,)
+        ).fetchall()
+        if not old:
+            return False
+        self._until = int(old[-1][0])
+        columns = np.concatenate([decoded(blob) for _, blob in paced(old)], axis=1)
+        newest = _newest_attributes(columns)
+        kept = columns[:, newest[~np.isin(columns[0, newest], self._met)]]
+        self._met = np.union1d(self._met, kept[0])
+        if gone := int(columns.shape[1] - kept.shape[1]):
+            with transaction(self._connection):
+                self._connection.executemany("DELETE FROM detail_chunk WHERE key = ?", [(key,) for key, _ in old])
+                add(self._connection, kept)
+            self.deleted += gone
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +155,7 @@ def erase(
     for key, blob in connection.execute(
         "SELECT key, blob FROM detail_chunk WHERE key > ? AND key <= ?", keys
     ).fetchall():
-        columns = _decoded(blob)
+        columns = decoded(blob)
         gone = doomed.among(columns)
         attributes.update(columns[2, ~gone].tolist())
         causes.update(columns[3, ~gone].tolist())
@@ -159,20 +175,3 @@ def _newest_attributes(columns: Columns) -> NDArray[np.int64]:
     order = with_any[np.lexsort((columns[1, with_any], columns[0, with_any]))]
     newest = np.append(np.diff(columns[0, order]) != 0, [True])[: len(order)]
     return np.compress(newest, order)
-
-
-def _forget_unused(connection: sqlite3.Connection, remaining: Iterable[Columns]) -> None:
-    attributes: set[int] = set()
-    causes: set[int] = set()
-    for columns in remaining:
-        attributes.update(columns[2].tolist())
-        causes.update(columns[3].tolist())
-    for number, cause in connection.execute(
-        "SELECT attributes, cause FROM live WHERE flag < ? AND (attributes IS NOT NULL OR cause IS NOT NULL)",
-        (int(Flag.ATTRIBUTES),),
-    ):
-        attributes.add(number)
-        causes.add(cause)
-    for table, used in (("attributes", attributes), ("cause", causes)):
-        gone = [row for row in connection.execute(f"SELECT id FROM {table}").fetchall() if row[0] not in used]
-        connection.executemany(f"DELETE FROM {table} WHERE id = ?", gone)

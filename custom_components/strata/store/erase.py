@@ -14,24 +14,25 @@ import sqlite3
 import numpy as np
 
 from ..core.model import Flag, Kind, TimeRange
-from . import buckets, details, rows
+from . import details
 from .base import StoreError
 from .catalog import Dictionaries
 from .connection import transaction
-from .keys import KINDS, MAX_SERIES, NO_KIND, key_kind, key_period
+from .keys import KINDS, MAX_SERIES, key_period
 from .pace import Pace
+from .sweep import WITH_TEXTS, text_codes
 from .tiers import HOURLY, RAW, Tier
 from .views import VIEWS
 from .views.base import Shape
 
 _BY_SERIES = ("live", "resume", "last", "carry", "base", "dirty", "changes", "kept_from", "view_area")
 """Tables with a column `series` whose rows go."""
-_WITH_TEXTS = ("live", "last", "carry", "base")
 _SERIES_AT_ONCE = 8
 _CHUNKS_AT_ONCE = 100
 """Chunks read in one piece: some milliseconds."""
 _DELETED_AT_ONCE = 2000
 _PAGES_AT_ONCE = 1024
+_NAME = "erasure"
 
 type Key = tuple[str, str]
 """A measurement and an identity, by which forecasts are kept."""
@@ -93,6 +94,7 @@ class Erasure:
         self._due_again = due_again
         self._doomed = doomed
         self._dry_run = dry_run
+        self._noted: dict[str, set[int]] = {}
         self._work = self._pieces()
 
     def step(self) -> bool:
@@ -107,18 +109,18 @@ class Erasure:
         """
         if self._dry_run:
             return
-        if self._dictionaries.handed_out is not None:
+        if self._dictionaries.watched_by(_NAME):
             raise StoreError("an erasure is under way")
         self.connection.execute("PRAGMA secure_delete = ON").fetchall()
         # What is in use is looked up piece by piece; whatever gets into use meanwhile is noted here.
+        self._noted = self._dictionaries.watch(_NAME)
         self._dictionaries.forget()
-        self._dictionaries.handed_out = {name: set() for name in ("text", "attributes", "cause")}
 
     def end(self) -> None:
         """Empty the log, which remembers what was deleted; call it however the erasure ended."""
         if self._dry_run:
             return
-        self._dictionaries.handed_out = None
+        self._dictionaries.unwatch(_NAME)
         _end(self.connection)
 
     def _pieces(self) -> Iterator[bool]:
@@ -213,7 +215,7 @@ class Erasure:
         Finer tiers are looked at before coarser ones: texts only ever move that way.
         """
         unused = self._ids("text")
-        for table in _WITH_TEXTS:
+        for table in WITH_TEXTS:
             unused -= {code for (code,) in self.connection.execute(f"SELECT DISTINCT text FROM {table}")}
         pace = Pace()
         text = KINDS.index(Kind.TEXT)
@@ -223,7 +225,8 @@ class Erasure:
                 for key, blob in self.connection.execute(
                     f"SELECT key, blob FROM {tier.table} WHERE key > ? AND key <= ? AND {where}", (low, high)
                 ):
-                    unused.difference_update(_codes(key, blob))
+                    for codes in text_codes(key, blob):
+                        unused.difference_update(np.unique(codes).tolist())
                     pace.step()
                 yield True
         yield from self._forget("text", unused)
@@ -246,10 +249,9 @@ class Erasure:
 
     def _forget(self, table: str, unused: set[int]) -> Iterator[bool]:
         """Delete entries of a dictionary, but those that have come into use meanwhile."""
-        handed_out = (self._dictionaries.handed_out or {}).get(table, set())
         waiting = sorted(unused)
         for low in range(0, len(waiting), _DELETED_AT_ONCE):
-            gone = [(number,) for number in waiting[low : low + _DELETED_AT_ONCE] if number not in handed_out]
+            gone = [(number,) for number in waiting[low : low + _DELETED_AT_ONCE] if number not in self._noted[table]]
             with transaction(self.connection):
                 self.connection.executemany(f"DELETE FROM {table} WHERE id = ?", gone)
             # Or it would go on giving out their numbers.
@@ -257,16 +259,6 @@ class Erasure:
             if table == "text":
                 self.done.texts += len(gone)
             yield True
-
-
-def _codes(key: int, blob: bytes) -> Iterator[int]:
-    """Yield the codes of texts that a chunk speaks of."""
-    if key_kind(key) == NO_KIND:
-        yield from np.unique(rows.decode_rows(blob).texts).tolist()
-    elif KINDS[key_kind(key)] is Kind.TEXT:
-        rolled = buckets.decode_buckets(blob, Kind.TEXT)
-        for column in (rolled.states.code, rolled.columns["first"], rolled.columns["last"]):
-            yield from (code for code in np.unique(column).tolist() if code > 0)
 
 
 def forget(connection: sqlite3.Connection, series: Collection[int]) -> None:

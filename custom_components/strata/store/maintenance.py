@@ -26,8 +26,10 @@ from .compact import compact, compact_portion
 from .connection import WAL_PAGES, in_store_words, transaction
 from .downsample import Downsample
 from .operations import Operation
+from .reader import StoreReader
 from .rolling import RollUpRun
 from .rows import RAW_SPAN
+from .sweeping import SweepRun
 from .tiers import HOURLY, Keeps, Ladder
 from .views.day import Inputs
 from .views.refresh import Refresh, RefreshReport
@@ -247,11 +249,39 @@ class StoreMaintenance(ABC):
             moment = self._now() if now is None else now
             return expire.expire_days(self._connection, self.ladder, self._by_id, moment, keeps or {})
 
-    def prune_details(self, before: Micros) -> int:
-        """Delete attributes and causes older than an instant; return how many."""
+    def begin_pruning(self, before: Micros) -> details.Pruning:
+        """Return the deleting of attributes and causes of rows before an instant, which is then worked off."""
+        return details.Pruning(self._connection, before // RAW_SPAN * RAW_SPAN)
+
+    def prune_portion(self, pruning: details.Pruning) -> bool:
+        """Delete the details of some hours; return False when there are none left."""
         with in_store_words(self.path):
-            self._dictionaries.forget()
-            return details.prune(self._connection, before // RAW_SPAN * RAW_SPAN)
+            return pruning.step()
+
+    def prune_details(self, before: Micros) -> int:
+        """Delete attributes and causes older than an instant, and what only they referred to; return how many."""
+        pruning = self.begin_pruning(before)
+        while self.prune_portion(pruning):
+            pass
+        self.sweep(texts=False)
+        return pruning.deleted
+
+    def begin_sweep(self, now: Micros | None = None, *, texts: bool | None = None) -> SweepRun:
+        """Return a sweep of the dictionaries, begun: see `SweepRun`."""
+        return SweepRun(self, self._now() if now is None else now, texts=texts)
+
+    def sweep(self, now: Micros | None = None, *, texts: bool = True) -> dict[str, int]:
+        """Delete texts, attributes and causes that nothing refers to any more; return how many, by table."""
+        run = self.begin_sweep(now, texts=texts)
+        try:
+            with StoreReader(self.path, self.ladder) as reader:
+                while run.look(reader):
+                    pass
+            while run.step():
+                pass
+        finally:
+            run.end()
+        return run.deleted
 
     def prune_forecasts(self, before: Micros) -> int:
         """Delete forecasts issued before an instant; return how many."""
