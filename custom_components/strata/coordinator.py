@@ -8,7 +8,7 @@ from time import monotonic
 from types import MappingProxyType
 from typing import Any, override
 
-from homeassistant.config_entries import ConfigSubentry
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.core import CALLBACK_TYPE, CoreState, Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.event import async_track_point_in_utc_time, async_track_state_change_event
@@ -226,6 +226,9 @@ class SourceCoordinator(DataUpdateCoordinator[Reading | None]):
     def _watched_changed(self, _event: Event[EventStateChangedData]) -> None:
         if self.hass.state is not CoreState.running and self.provider.local:
             # Entities come up one by one; all of them are read once Home Assistant has started.
+            return
+        if self.config_entry.state is ConfigEntryState.UNLOAD_IN_PROGRESS:
+            # Entities of Strata's own leave before the sources that watch them.
             return
         self.config_entry.async_create_background_task(
             self.hass, self.async_request_refresh(), f"{DOMAIN} fetch {self.title}"

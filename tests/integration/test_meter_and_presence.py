@@ -18,6 +18,7 @@ from custom_components.strata.core.model import Flag, SeriesKey, TimeRange, to_m
 from custom_components.strata.core.stretch import Past
 from custom_components.strata.home import HomeAssistantAccess
 from tests.integration.given import NOW, StartHub, settle
+from tests.integration.test_init import subentry
 from tests.source_world import recorded
 
 type MoveTo = Callable[[datetime], None]
@@ -201,6 +202,26 @@ async def test_household_is_made_of_its_people(home: HomeAssistant, start_hub: S
     entry = await start_hub(source("occupancy_prediction", "household", "Household", people=[*states]))
     await settle(home, entry)
     assert home.states.get("binary_sensor.household_at_home").state == "off"
+
+
+async def test_a_household_does_not_complain_when_its_people_leave_with_the_hub(
+    home: HomeAssistant, start_hub: StartHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    calendar(home, [])
+    home.states.async_set("person.anna", "home")
+    entry = await start_hub(
+        source("occupancy_prediction", "calendar", "Anna", calendars=["calendar.anna"], person="person.anna")
+    )
+    await settle(home, entry)
+    people = ["sensor.anna_probability_of_being_at_home"]
+    home.config_entries.async_add_subentry(
+        entry, subentry(source("occupancy_prediction", "household", "Household", people=people))
+    )
+    await settle(home, entry)
+    assert home.states.get("binary_sensor.household_at_home").state == "on"
+    await home.config_entries.async_unload(entry.entry_id)
+    await home.async_block_till_done(wait_background_tasks=True)
+    assert "Error fetching" not in caplog.text
 
 
 # Looking back
