@@ -162,6 +162,8 @@ class Retention:
         Raises:
             StoreError: it could not be done; what was done before stays done.
         """
+        if not dry_run and not self.hooks.believes_clock():
+            raise StoreError("the system clock was just set or may be wrong, and what is past its time is deleted")
         async with self._one_at_a_time:
             now = self._now()
             keeps = await self.hooks.keeps() if self.hooks.keeps else {}

@@ -9,6 +9,7 @@ from custom_components.strata.clock_follower import ClockFollower
 from custom_components.strata.core.entity_series import EntitySeries
 from custom_components.strata.core.model import Cause, Kind, Series, SeriesKey, TimeRange
 from custom_components.strata.retention import Hooks, Retention
+from custom_components.strata.store.base import StoreError
 from custom_components.strata.store.feed import newest
 from custom_components.strata.store.worker import StoreWorker
 
@@ -120,6 +121,15 @@ async def test_a_start_ten_years_ahead_leaves_no_trace(home: Home, caplog: pytes
     assert not home.worker.may_maintain()
     assert await home.ladder.catch_up() == []
     followed = await home.worker.read(lambda reader: newest(reader.connection))
+    await home.follower.follow()
+    # Whoever asks for it all the same takes nothing of it to where it could not be taken back from.
+    with pytest.raises(StoreError, match="clock"):
+        await home.ladder.downsample("raw")
+    assert (await home.ladder.downsample("raw", dry_run=True)).dry_run
+    await home.worker.compact()
+    await home.worker.roll_up()
+    await home.worker.write(lambda store: store.begin_import())
+    assert max(await home.hours()) == 3
     home.pass_by(60 * SECOND)
     home.wall -= YEARS
     home.change(300)

@@ -172,3 +172,14 @@ async def test_it_looks_again_and_again(worker, monkeypatch):
         while len(heard) < 6:
             await asyncio.sleep(0.01)
     task.cancel()
+
+
+async def test_what_a_step_has_done_is_logged(worker, caplog):
+    caplog.set_level("INFO")
+    now = berlin(2026, 3, 15, 12)
+    await worker.write(lambda store: store.roll_up(now))
+    report = await Retention(worker, lambda: now).downsample("raw")
+    assert report.rows == 48
+    [line] = [record.getMessage() for record in caplog.records if record.name == retention.__name__]
+    assert line.startswith(f"Handed down 48 rows of the raw tier into {report.rows} in 0.")
+    assert line.endswith(f" s: {report.bytes_freed} bytes freed, 0.0 % fewer rows, 0 problems")

@@ -6,6 +6,7 @@ from pathlib import Path
 import sqlite3
 from typing import Any
 
+from ..core.clock_watch import AHEAD
 from ..core.model import Micros, Series, TimeRange
 from ..core.rollup import Rollup
 from . import (
@@ -100,6 +101,8 @@ class StoreMaintenance(ABC):
     ladder: Ladder
     archived_only = False
     """Whether raw rows are deleted only when they are in a proven file of the archive."""
+    _doubted: Micros | None = None
+    """While the clock is doubted: the newest moment that was certain."""
     _by_id: Mapping[int, Series]
     _dictionaries: Dictionaries
 
@@ -119,12 +122,19 @@ class StoreMaintenance(ABC):
     def compact(self, until: Micros | None = None) -> CompactReport:
         """Move rows older than `until` (None: all) from `live` into chunks."""
         with in_store_words(self.path):
-            return compact(self._connection, until)
+            return compact(self._connection, self._certain(until))
+
+    def _certain(self, until: Micros | None) -> Micros | None:
+        """Return up to when rows leave `live`: what a doubted clock dated ahead stays, and can be dated anew there."""
+        if self._doubted is None:
+            return until
+        latest = self._doubted + AHEAD // 2
+        return latest if until is None else min(until, latest)
 
     def compact_portion(self) -> bool:
         """Move some rows from `live` into chunks; return False when there are none left."""
         with in_store_words(self.path):
-            return compact_portion(self._connection, _ALL)
+            return compact_portion(self._connection, self._certain(None) or _ALL)
 
     def roll_up(self, now: Micros | None = None) -> RollUpReport:
         """Compact, then roll up every bucket that closed before `now`."""
@@ -134,8 +144,9 @@ class StoreMaintenance(ABC):
         return run.end()
 
     def begin_roll_up(self, now: Micros | None = None) -> RollUpRun:
-        """Return a roll-up that is then worked off a portion at a time."""
-        return RollUpRun(self, self._by_id, self._now() if now is None else now)
+        """Return a roll-up that is then worked off a portion at a time; while the clock is doubted, it ends before."""
+        moment = self._now() if now is None else now
+        return RollUpRun(self, self._by_id, moment if self._doubted is None else min(moment, self._doubted))
 
     def downsample(
         self, tier: str, now: Micros | None = None, *, keeps: Keeps | None = None, dry_run: bool = False
@@ -164,7 +175,7 @@ class StoreMaintenance(ABC):
         """
         moment = self._now() if now is None else now
         with in_store_words(self.path):
-            compact(self._connection)
+            compact(self._connection, self._certain(None))
             work = Downsample(self._connection, self.ladder, self.timezone, self._by_id)
             work.archived_only = self.archived_only
             work.begin(tier, moment, keeps or {}, dry_run=dry_run)

@@ -156,6 +156,7 @@ class SqliteStore(StoreMaintenance):
         """Keep that the clock is doubted, and the newest moment that was certain before; None: it is believed again."""
         with in_store_words(self.path), transaction(self._connection):
             runs.doubt(self._connection, certain)
+        self._doubted = certain
 
     def move_rows(self, after: Micros, by: Micros) -> int:
         """Give rows of this run that a wrong clock dated after an instant another time; return how many those were.
@@ -166,6 +167,7 @@ class SqliteStore(StoreMaintenance):
             moved = runs.move(self._connection, self._run, after, by)
             runs.keep_newest_number(self._connection)
         self._alive, self._seq = after, self._newest_number(self._connection)
+        self._doubted = None
         return moved
 
     def close(self) -> None:
