@@ -251,7 +251,7 @@ def test_a_refusal_before_the_body_does_not_hold_up_what_follows(
 def test_a_trial_finds_out_that_a_server_does_not_encrypt(
     stub: S3Stub, s3: Callable[..., Target], tmp_path: Path, encryption: str
 ) -> None:
-    """AWS says in the answer how it has encrypted; Ceph 16 takes a file with that wish and keeps it as it is."""
+    """AWS says in the answer how it has encrypted; Ceph 16 takes a file with that wish and says nothing."""
     s3(encryption=encryption).check(tmp_path)
     stub.encrypts = False
     with pytest.raises(TargetError) as error:

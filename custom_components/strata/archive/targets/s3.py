@@ -176,7 +176,7 @@ class S3Target(Target):
             super().check(scratch, known=known)
         finally:
             self._colder_from = BILLED_MINIMUM
-        # There are servers that know no encryption and take the file with that wish all the same.
+        # AWS says in its answer how it has encrypted. There are servers that take the file and do not.
         if self._bucket.encryption != "none" and self._encrypted is None:
             raise TargetError(Problem.NOT_ENCRYPTED, f"bucket {self._bucket.name}: {self._bucket.encryption}")
 
