@@ -20,8 +20,8 @@ from scripts.benchmarks import store_only  # noqa: F401
 from custom_components.strata.store.sqlite import SqliteStore
 from scripts.benchmarks.kill_stream import LADDER, STEP, TIMEZONE, rows_of_batch, series_of
 
-PHASES = ("open", "ingest", "compact", "roll_up", "downsample", "checkpoint")
-OPEN, INGEST, COMPACT, ROLL_UP, DOWNSAMPLE, CHECKPOINT = range(len(PHASES))
+PHASES = ("open", "ingest", "compact", "roll_up", "downsample", "sweep", "checkpoint")
+OPEN, INGEST, COMPACT, ROLL_UP, DOWNSAMPLE, SWEEP, CHECKPOINT = range(len(PHASES))
 PHASE, IN_TRANSACTION, ENTERED = 0, 1, 2
 """Offsets in the marks."""
 SIZE = 16
@@ -96,6 +96,8 @@ def stream(path: Path, marks: Marks, seed: int, batch: int, clock: int, stopped:
         marks.enter(DOWNSAMPLE)
         for tier in ("raw", "five_minute", "hourly"):
             store.downsample(tier, now[0])
+        marks.enter(SWEEP)
+        store.sweep(now[0])
         marks.enter(CHECKPOINT)
         store.checkpoint()
 

@@ -25,13 +25,13 @@ from scripts.benchmarks import store_only
 # isort: split
 from custom_components.strata.core.model import Flag
 from custom_components.strata.store.sqlite import SqliteStore
-from scripts.benchmarks.kill_child import COMPACT, DOWNSAMPLE, INGEST, PHASES, ROLL_UP, SIZE, Marks
+from scripts.benchmarks.kill_child import COMPACT, DOWNSAMPLE, INGEST, PHASES, ROLL_UP, SIZE, SWEEP, Marks
 from scripts.benchmarks.kill_stream import LADDER, SERIES, START, STEP, TIMEZONE, rows_of_batch, series_of
 from tests.naive_history import DAY, HOUR, MINUTE, SECOND, NaiveSeries, borders
 from tests.unit.store.compare import differences, stored_buckets, stored_rows
 
 _RAW_KEEP = 4 * HOUR
-_AIMS = (INGEST, COMPACT, ROLL_UP, DOWNSAMPLE)
+_AIMS = (INGEST, COMPACT, ROLL_UP, DOWNSAMPLE, SWEEP)
 _HEALTHY_SECONDS = 20.0
 
 
@@ -204,6 +204,7 @@ def _finish(life: _Life) -> list[str]:
         store.roll_up(life.clock)
         for tier in ("raw", "five_minute", "hourly"):
             problems += store.downsample(tier, life.clock).problems
+        store.sweep(life.clock)
         problems += _tiers_differ(life, store)
         problems += _rows_differ(life)
     finally:

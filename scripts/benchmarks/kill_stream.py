@@ -35,6 +35,7 @@ SERIES: Mapping[str, Kind] = {
     **{f"mode_{n}": Kind.TEXT for n in range(4)},
 }
 _MODES = ("heat", "cool", "off")
+_IMPLAUSIBLE = 0.1
 
 
 class StreamRow(NamedTuple):
@@ -90,5 +91,8 @@ def _row(chance: random.Random, batch: int, name: str, time: int) -> StreamRow:
         case Kind.ON_OFF:
             value = float(chance.random() < 0.5)
         case Kind.TEXT:
+            if chance.random() < _IMPLAUSIBLE:
+                # No roll-up knows such a word, so it is swept when its row is handed down.
+                return StreamRow(name, time, f"only at {time}", Flag.IMPOSSIBLE)
             value = chance.choice(_MODES)
     return StreamRow(name, time, value, Flag.OK)

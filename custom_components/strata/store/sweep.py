@@ -177,7 +177,8 @@ class Sweep:
 
     def _texts(self, key: int, blob: bytes) -> None:
         for codes in text_codes(key, blob):
-            self._used[TEXTS].add(codes)
+            if codes.any():
+                self._used[TEXTS].add(codes)
 
     def _entries(self, table: str) -> Piece:
         """Return a piece for a dictionary's entries, of which those that nothing refers to are to be deleted.
