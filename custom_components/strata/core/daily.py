@@ -7,7 +7,7 @@ import re
 from .window import Phase, Span
 
 MIDNIGHT = time()
-_PHASE = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*min\s*(\d+(?:[.,]\d+)?)\s*(k?)W\s*", re.IGNORECASE)
+_PHASE = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*(min|h)\s*(\d+(?:[.,]\d+)?)\s*(k?)W\s*", re.IGNORECASE)
 
 
 def daily_spans(now: datetime, zone: tzinfo, begin: time | None = None, end: time | None = None) -> Iterator[Span]:
@@ -54,7 +54,7 @@ def next_span(
 
 
 def parse_profile(text: str) -> tuple[Phase, ...]:
-    """Return the phases of a load from text such as `10 min 60 W, 25 min 2.1 kW`.
+    """Return the phases of a load from text such as `10 min 60 W, 1.5 h 2.1 kW`.
 
     Raises:
         ValueError: the text is something else.
@@ -63,6 +63,7 @@ def parse_profile(text: str) -> tuple[Phase, ...]:
     for part in re.split(r"[;\n]|,(?!\d)", text):
         if (found := _PHASE.fullmatch(part)) is None:
             raise ValueError(f"{part.strip()!r} is no phase: write it as 10 min 60 W")
-        minutes, power = (float(number.replace(",", ".")) for number in found.group(1, 2))
-        phases.append(Phase(timedelta(minutes=minutes), power * (1000 if found.group(3) else 1)))
+        length, power = (float(number.replace(",", ".")) for number in found.group(1, 3))
+        minutes = length * (60 if found.group(2).lower() == "h" else 1)
+        phases.append(Phase(timedelta(minutes=minutes), power * (1000 if found.group(4) else 1)))
     return tuple(phases)
