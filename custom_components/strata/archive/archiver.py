@@ -368,7 +368,9 @@ class Archiver:
                 if content.name == DAILY and manifest.held(connection, when, now):
                     return 0, 0
                 deleted = content.let_go(connection, when, stay)
-                manifest.settle(connection, file.id, content.digest(connection, when))
+                # Only what stays is left of the range; where nothing went it is what it was.
+                left = content.digest(connection, when, stay) if deleted[0] else file.digest
+                manifest.settle(connection, file.id, left)
                 return deleted
 
             return store.transact(let_go)

@@ -1,7 +1,7 @@
 """What is archived: days by the month, and (if wanted) single rows by the day. One class for each."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set as AbstractSet
 from datetime import timedelta
 import hashlib
 from pathlib import Path
@@ -53,8 +53,8 @@ class Content[V](ABC):
         """Return what the store holds of a range."""
 
     @abstractmethod
-    def digest(self, connection: sqlite3.Connection, when: TimeRange) -> str:
-        """Return what tells the store's rows of a range from any others."""
+    def digest(self, connection: sqlite3.Connection, when: TimeRange, only: AbstractSet[int] | None = None) -> str:
+        """Return what tells the store's rows of a range from any others, or those of some series."""
 
     @abstractmethod
     def write(self, path: Path, parts: Parts[V], compression: str) -> Written:
@@ -167,10 +167,10 @@ class Days(Content[Rollup]):
         }
 
     @override
-    def digest(self, connection: sqlite3.Connection, when: TimeRange) -> str:
+    def digest(self, connection: sqlite3.Connection, when: TimeRange, only: AbstractSet[int] | None = None) -> str:
         digest = hashlib.sha256()
         with snapshot(connection):
-            found = buckets.read_all(connection, self._tier, when)
+            found = buckets.read_all(connection, self._tier, when, only)
         for (series, kind), rolled in paced(sorted(found.items())):
             states = rolled.states
             columns = (rolled.starts, rolled.ends, *rolled.columns.values(), states.bucket, states.code, states.micros)
@@ -240,10 +240,10 @@ class Events(Content[RawColumns]):
         return parts
 
     @override
-    def digest(self, connection: sqlite3.Connection, when: TimeRange) -> str:
+    def digest(self, connection: sqlite3.Connection, when: TimeRange, only: AbstractSet[int] | None = None) -> str:
         digest = hashlib.sha256()
         with snapshot(connection):
-            found = rows.read_all(connection, when)
+            found = rows.read_all(connection, when, only)
         for series, each in paced(sorted(found.items())):
             _add(digest, f"{series} {len(each)}", (each.times, each.values, each.texts, each.flags))
         return digest.hexdigest()
