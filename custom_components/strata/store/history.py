@@ -274,21 +274,9 @@ def stretches(reader: StoreReader, tier: str, when: TimeRange) -> Iterator[TimeR
 
 
 def _rows(reader: StoreReader, told: Lineage, segment: Segment) -> Iterator[TierRow]:
-    begin = segment.when.start
-    if segment.tier != RAW:
-        begin = max(begin, _first(reader, segment.tier))
-    while begin < segment.when.end:
-        end = min(begin + _READ_AT_ONCE[segment.tier], segment.when.end)
-        for start, row in read_rows(reader, segment.tier, told, TimeRange(begin, end)):
+    for part in stretches(reader, segment.tier, segment.when):
+        for start, row in read_rows(reader, segment.tier, told, part):
             yield start, segment.tier, row
-        begin = end
-
-
-def _first(reader: StoreReader, tier: str) -> Micros:
-    """Return no later than where a tier's oldest chunk begins."""
-    span = _SPANS.get(tier, DAY)
-    found = reader.connection.execute(f"SELECT MIN(key) >> 24 FROM {tier}_chunk").fetchone()[0]
-    return _NONE if found is None else int(found) * span
 
 
 def read_rows(reader: StoreReader, tier: str, told: Lineage, when: TimeRange) -> Iterator[tuple[Micros, Answer]]:
@@ -318,6 +306,6 @@ def _changes(reader: StoreReader, series: Series, rows: RawRows) -> list[Answer]
 
 def initial(reader: StoreReader, told: Lineage, instant: Micros) -> Answer | None:
     """Return the change that was in force at an instant, looked for in the day before; None where there is none."""
-    rows = told.raw(reader, TimeRange(max(0, instant - DAY), instant))
+    rows = told.raw(reader, TimeRange(instant - DAY, instant))
     found = _changes(reader, told.series, rows)
     return found[-1] if found else None

@@ -239,3 +239,29 @@ def test_a_span_is_read_once_and_as_it_is_at_one_instant(home: ViewHome) -> None
         assert len(asked) == len(set(asked)), "no stretch is read twice"
         counts = [1 if tier == RAW else row[_SAMPLES[tier]] for _, tier, row in found.series[0].rows]
         assert sum(counts) == 29 * 24 + (23 if finest != DAILY else 0)
+
+
+@pytest.mark.parametrize("tier", [RAW, FIVE_MINUTE, HOURLY, DAILY])
+def test_a_span_of_all_years_is_read_where_there_is_something(
+    home: ViewHome, monkeypatch: pytest.MonkeyPatch, tier: str
+) -> None:
+    load = home.entity("sensor.load", unit="W")
+    load = home.store.series(load.key, kind=Kind.MEASUREMENT, unit="W", fine=True)
+    for day in (1, 2, 3):
+        home.store.write(Row(load, berlin(day, hour), 100.0 * hour) for hour in range(24))
+    home.now = berlin(4)
+    home.store.roll_up()
+    # The last rows are not in chunks yet.
+    home.store.write([Row(load, berlin(4, 1), 1.0)])
+    ever = TimeRange(-62_000_000_000_000_000, 253_000_000_000_000_000)
+    near = TimeRange(berlin(1), berlin(4, 2))
+    with home.store.reader() as reader:
+        reads: list[object] = []
+        for name in ("raw", "tier"):
+            read = getattr(StoreReader, name)
+            monkeypatch.setattr(StoreReader, name, lambda *args, read=read: (reads.append(args), read(*args))[1])
+        told = history(reader, TZ, [load], ever, tier=tier)
+        assert len(reads) <= 8
+        assert told.series[0].rows == history(reader, TZ, [load], near, tier=tier).series[0].rows
+        assert told.series[0].rows
+        assert initial(reader, Lineage(load), ever.start) is None
