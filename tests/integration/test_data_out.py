@@ -203,7 +203,8 @@ async def test_an_entity_is_erased_everywhere(home: HomeAssistant, entry: MockCo
         assert (dry["dry_run"], dry["rows"]["raw"], dry["rows"]["hourly"]) == (True, 5, 5)
         mirrors["good"].async_delete_series.assert_not_called()
         done = await act(home, "erase", entities="sensor.load", dry_run=False)
-    assert done["rows"] == dry["rows"]
+    # Entries of the feed go by themselves when views have followed them, in the background.
+    assert {**done["rows"], "changes": 0} == {**dry["rows"], "changes": 0}
     assert done["archive_files"] == ["a.parquet"]
     assert done["archives_out_of_reach"] == ["old"]
     assert [each["databases"] for each in done["mirrors"]] == [["strata_raw"], []]
