@@ -65,7 +65,7 @@ class _Used:
 
     def add(self, numbers: Ids) -> None:
         """Note some, in any order."""
-        distinct = np.unique(numbers)
+        distinct = _distinct(numbers)
         self._fresh.append(distinct)
         self._waiting += len(distinct)
         if self._waiting > len(self._known) + _ENTRIES_AT_ONCE:
@@ -74,9 +74,27 @@ class _Used:
     def all(self) -> Ids:
         """Return them in order, each once."""
         if self._fresh:
-            self._known = np.unique(np.concatenate((self._known, *self._fresh)))
+            self._known = _distinct(np.concatenate((self._known, *self._fresh)))
             self._fresh, self._waiting = [], 0
         return self._known
+
+    def without(self, numbers: Ids) -> Ids:
+        """Return those of some numbers that are not in use."""
+        used = self.all()
+        if not len(used):
+            return numbers
+        place = np.minimum(np.searchsorted(used, numbers), len(used) - 1)
+        unused: Ids = numbers[used[place] != numbers]
+        return unused
+
+
+def _distinct(numbers: Ids) -> Ids:
+    """Return numbers in order, each once. Millions of them: `np.unique` keeps the interpreter for all of it."""
+    ordered = np.sort(numbers)
+    first = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    distinct: Ids = ordered[first]
+    return distinct
 
 
 class Sweep:
@@ -194,7 +212,7 @@ class Sweep:
                 f"SELECT id FROM {table} WHERE id > ? AND id < ? ORDER BY id LIMIT {_ENTRIES_AT_ONCE}",
                 (after, self._newest[table] + (table != TEXTS)),
             )
-            unused = np.setdiff1d(found, self._used[table].all(), assume_unique=True)
+            unused = self._used[table].without(found)
             self._unused.extend(
                 (table, unused[low : low + _DELETED_AT_ONCE]) for low in range(0, len(unused), _DELETED_AT_ONCE)
             )
