@@ -11,6 +11,7 @@ from custom_components.strata.core.model import Flag, Kind, Micros, Row, Series,
 from custom_components.strata.store.base import Cursor, DownsampleReport
 from custom_components.strata.store.reader import StoreReader
 from custom_components.strata.store.sqlite import SqliteStore
+from custom_components.strata.store.sweeping import SweepRun
 from custom_components.strata.store.tiers import DEFAULT_LADDER, Ladder
 from tests.naive_history import DAY, HOUR, MINUTE, SECOND, Bucket, NaiveSeries, Value, borders
 from tests.unit.store.compare import differences, expected_rows, stored_buckets, stored_rows
@@ -97,6 +98,7 @@ class Simulation:
         self.not_before = start - 2 * HOUR
         self.kept_from = 0
         self.follower = Follower()
+        self.sweeping: SweepRun | None = None
         self.log: list[str] = []
         self._open()
         self.store.save_cursor("mirror", self.follower.cursor)
@@ -127,6 +129,7 @@ class Simulation:
             (self.follow, 12),
             (self.reopen, 4),
             (self.look, 5),
+            (self.sweep_some, 8),
         )
         happenings = self.random.choices([event for event, _ in events], [weight for _, weight in events], k=steps)
         for happening in happenings:
@@ -201,7 +204,9 @@ class Simulation:
             return None, flag
         kind = self.series[name].kind
         if kind is Kind.TEXT:
-            return self.random.choice(MODES), flag
+            # Few enough that a day names them all.
+            rare = self.random.random() < 0.1
+            return f"word {self.random.randrange(12)}" if rare else self.random.choice(MODES), flag
         if kind is Kind.ON_OFF:
             return float(self.random.random() < 0.5), flag
         if kind is Kind.METER:
@@ -237,8 +242,19 @@ class Simulation:
         self.store.roll_up(self.clock)
         self.rolled = max(self.rolled, self.clock)
 
+    def sweep_some(self) -> None:
+        """Go on with a sweep for a few pieces, or begin one; whatever else happens in between."""
+        self.sweeping = self.sweeping or self.store.begin_sweep(texts=True)
+        with self.store.reader() as reader:
+            for _ in range(self.random.randrange(1, 5)):
+                if not (self.sweeping.look(reader) or self.sweeping.step()):
+                    self.sweeping.end()
+                    self.sweeping = None
+                    return
+
     def reopen(self) -> None:
         """Restart, orderly or not, with the clock moved on, or back as it is on a machine without one."""
+        self.sweeping = None
         clean = self.random.random() < 0.5
         self.log.append(f"reopen clean={clean} at {self.clock}")
         if clean:
