@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 import re
 from typing import Any
+from urllib.parse import parse_qsl
 
 from homeassistant.components.automation.config import ValidationStatus, async_validate_config_item
 from homeassistant.core import HomeAssistant
@@ -22,6 +23,7 @@ from custom_components.strata.core.filter import (
 )
 from custom_components.strata.core.model import Kind, Row, SeriesKey, to_micros
 from custom_components.strata.fetching import failure_key
+from custom_components.strata.history_services import QUERY_VIEW_SCHEMA
 from custom_components.strata.services import DOWNSAMPLED_TIERS
 from custom_components.strata.sources import ROLES, base as source_base
 from custom_components.strata.sources.electricity_pricing.actions import ACTIONS as PRICE_ACTIONS
@@ -295,6 +297,20 @@ def test_examples_call_actions_that_exist_with_fields_they_have() -> None:
             assert set(call.get("data", {})) <= set(fields)
             assert {field for field, of in fields.items() if of.get("required")} <= set(call.get("data", {}))
     assert called == set(ACTIONS)
+
+
+def test_examples_of_views_ask_what_can_be_asked() -> None:
+    page = _page("docs/views.md")
+    asked = [yaml.safe_load(block)["data"] for block in _blocks(page, "yaml")]
+    asked += [
+        {k: v for k, v in json.loads(block).items() if k not in {"id", "type"}} for block in _blocks(page, "json")
+    ]
+    for address in re.findall(r"/api/strata/v2/views/(\w+\?[^\s\"]+)", page):
+        name, _, query = address.partition("?")
+        asked.append({"view": name, **dict(parse_qsl(query))})
+    assert len(asked) == 4
+    for question in asked:
+        QUERY_VIEW_SCHEMA(question)
 
 
 @pytest.mark.parametrize("automation", AUTOMATIONS, ids=lambda automation: slugify(automation["alias"]))
