@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.model import Kind, Series, SeriesKey, TimeRange
+from ..core.portioned import portioned
 from ..core.rollup import NO_STATE, Rollup
 from ..store.pace import paced
 from .columns import BUCKET_COLUMNS, METADATA_KEY, RAW_COLUMNS, SCHEMA_VERSION, SORTED_BY, ColumnType, columns_of
@@ -95,7 +96,7 @@ def write(
     return _proven(
         Path(path),
         columns_of(tier),
-        (bucket_table(some) for some in _batches(ordered, _bucket_weight)),
+        (bucket_table(some) for some in portioned(ordered, _bucket_weight, _ROWS_AT_ONCE)),
         lambda found: _same_buckets(ordered, found),
         _Form(tier, timezone, compression),
     )
@@ -109,7 +110,7 @@ def write_raw(
     return _proven(
         Path(path),
         RAW_COLUMNS,
-        (raw_table(some) for some in _batches(ordered, _raw_weight)),
+        (raw_table(some) for some in portioned(ordered, _raw_weight, _ROWS_AT_ONCE)),
         lambda found: _same_rows(ordered, found),
         _Form(RAW, timezone, compression),
     )
@@ -269,21 +270,6 @@ def _write(draft: Path, columns: Mapping[str, ColumnType], tables: Iterable[pa.T
             _give_back()
         writer.add_key_value_metadata(form.metadata(columns))
     return rows
-
-
-def _batches[P](parts: Sequence[P], weight: Callable[[P], int]) -> Iterator[list[P]]:
-    """Yield the parts in portions that make a row group each; a series is never shared out."""
-    batch: list[P] = []
-    rows = 0
-    for part in parts:
-        heavy = weight(part)
-        if batch and rows + heavy > _ROWS_AT_ONCE:
-            yield batch
-            batch, rows = [], 0
-        batch.append(part)
-        rows += heavy
-    if batch:
-        yield batch
 
 
 def _bucket_weight(part: SeriesBuckets) -> int:

@@ -5,12 +5,13 @@ the series has four times the portions, not longer ones.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 import sqlite3
 
 from ..core.model import Micros, TimeRange
+from ..core.portioned import portioned
 from .job import StoreJob, watermark
 from .keys import MAX_SERIES, key_period, key_range
 from .tiers import DAILY, DAY, HOURLY, Keeps, Tier
@@ -124,20 +125,5 @@ class Portions:
                 by_end.setdefault(min(start + DAY, limit), []).append(number)
         for end, series in sorted(by_end.items()):
             if not weights.keys().isdisjoint(series):
-                for some in _shared_out(series, weights):
+                for some in portioned(series, lambda number: _SERIES_WEIGHS + weights.get(number, 0), _MOST):
                     yield Portion(TimeRange(start, end), frozenset(some))
-
-
-def _shared_out(series: Iterable[int], weights: Mapping[int, int]) -> Iterator[list[int]]:
-    """Yield neighbouring series that together are not too heavy; one alone may be."""
-    together: list[int] = []
-    so_far = 0
-    for number in series:
-        heavy = _SERIES_WEIGHS + weights.get(number, 0)
-        if together and so_far + heavy > _MOST:
-            yield together
-            together, so_far = [], 0
-        together.append(number)
-        so_far += heavy
-    if together:
-        yield together
