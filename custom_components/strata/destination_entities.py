@@ -1,21 +1,19 @@
-"""What the entities of mirrors and of archives share: both are places history goes to, each with its own device."""
+"""What the entities of mirrors and of archives share: both are places history goes to."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, override
+from typing import Any, override
 
 from homeassistant.components.sensor import SensorEntity, SensorEntityDescription
 from homeassistant.const import EntityCategory
-from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.typing import StateType
-from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .archive_coordinator import ArchiveCoordinator
-from .const import DOMAIN, TITLE
 from .core.model import Micros, from_micros
 from .mirror_coordinator import MirrorCoordinator
 from .runtime import StrataConfigEntry
+from .subentry_entity import SubentryEntity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,27 +29,10 @@ def instant(micros: Micros | None) -> datetime | None:
     return None if micros is None else from_micros(micros)
 
 
-class DestinationEntity[C: ArchiveCoordinator | MirrorCoordinator](CoordinatorEntity[C]):
+class DestinationEntity[C: ArchiveCoordinator | MirrorCoordinator](SubentryEntity[C]):
     """A diagnostic entity of a destination; available whatever the other side does."""
 
-    _attr_has_entity_name = True
     _attr_entity_category = EntityCategory.DIAGNOSTIC
-    _model: ClassVar[str]
-    """What the action's device picker filters by."""
-
-    def __init__(self, entry: StrataConfigEntry, destination: C, key: str) -> None:
-        """Name the entity after `key`, which is also its translation and icon key."""
-        super().__init__(destination)
-        self._attr_unique_id = f"{destination.subentry_id}_{key}"
-        self._attr_translation_key = key
-        self._attr_device_info = DeviceInfo(
-            identifiers={(DOMAIN, destination.subentry_id)},
-            name=destination.title,
-            manufacturer=TITLE,
-            model=self._model,
-            entry_type=DeviceEntryType.SERVICE,
-            via_device_id=entry.runtime_data.hub_device_id,
-        )
 
 
 class DestinationSensor[C: ArchiveCoordinator | MirrorCoordinator](DestinationEntity[C], SensorEntity):

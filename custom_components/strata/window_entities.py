@@ -8,12 +8,10 @@ from typing import Any, cast, override
 from homeassistant.components.binary_sensor import BinarySensorEntity
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorEntityDescription
 from homeassistant.const import UnitOfMass
-from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.typing import StateType
-from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .const import DOMAIN, TITLE
 from .runtime import StrataConfigEntry
+from .subentry_entity import SubentryEntity
 from .window_coordinator import WindowCoordinator
 
 ATTR_PARTS = "parts"
@@ -75,23 +73,8 @@ WINDOW_SENSORS = (
 )
 
 
-class WindowEntity(CoordinatorEntity[WindowCoordinator]):
+class WindowEntity(SubentryEntity[WindowCoordinator]):
     """An entity of a planned window."""
-
-    _attr_has_entity_name = True
-
-    def __init__(self, entry: StrataConfigEntry, window: WindowCoordinator, key: str) -> None:
-        """Name the entity after `key`, which is also its translation and icon key."""
-        super().__init__(window)
-        self._attr_unique_id = f"{window.subentry_id}_{key}"
-        self._attr_translation_key = key
-        self._attr_device_info = DeviceInfo(
-            identifiers={(DOMAIN, window.subentry_id)},
-            name=window.title,
-            manufacturer=TITLE,
-            entry_type=DeviceEntryType.SERVICE,
-            via_device_id=entry.runtime_data.hub_device_id,
-        )
 
 
 class WindowSensor(WindowEntity, SensorEntity):
